@@ -1,0 +1,1 @@
+//! Workloads and ceilings that cornet bench times.

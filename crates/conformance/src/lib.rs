@@ -1,0 +1,1 @@
+//! Tests of Cornet against the programs it follows.

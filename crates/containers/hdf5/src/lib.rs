@@ -1,0 +1,1 @@
+//! HDF5 files as trees of groups, datasets and attributes, read within limits.

@@ -1,0 +1,1 @@
+//! Deep learning from the first tensor to production.

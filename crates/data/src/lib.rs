@@ -1,0 +1,1 @@
+//! Datasets: the embedded digits, MNIST, the cache and its downloads.

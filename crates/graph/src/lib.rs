@@ -1,0 +1,1 @@
+//! Graphs: verifier, printer, parser, autodiff and passes.

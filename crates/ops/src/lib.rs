@@ -1,0 +1,1 @@
+//! Ops: one file an op, with its rules, gradient and reference.

@@ -1,0 +1,1 @@
+//! Variables, traced functions and the executor.

@@ -1,0 +1,1 @@
+//! Dtypes, shapes and host arrays.
