@@ -1,1 +1,4 @@
 //! SIMD kernels over slices and strides.
+
+pub mod isa;
+pub mod parallel;
