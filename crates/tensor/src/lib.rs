@@ -17,6 +17,7 @@ mod convert;
 mod dtype;
 mod element;
 mod literal;
+mod print;
 mod promote;
 mod shape;
 
