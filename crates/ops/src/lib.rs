@@ -1,1 +1,50 @@
-//! Ops: one file an op, with its rules, gradient and reference.
+//! Ops: what each computes, its types, its derivative and its slow reference; and the [`Tensor`] that applies them.
+//!
+//! An op is one file and one line: the file states the [`Op`] and the tensor's method, the line enters it in its
+//! family's list. Few ops are primitive; most functions are composites, written with `Tensor`'s methods alone.
+
+#[macro_use]
+mod family;
+mod arithmetic;
+pub mod core;
+
+pub mod compare;
+pub mod linalg;
+pub mod math;
+pub mod reduce;
+pub mod shape;
+
+pub use arithmetic::Arg;
+pub use core::attrs::{Attr, Attrs};
+pub use core::backend::{
+    Backend, Executable, ReferenceBackend, Registered, backend, backends, run_reference, with_backend,
+};
+pub use core::dispatch::{call, call_n, call1};
+pub use core::grad::{Cotangents, Grad, Gradient};
+pub use core::graph::{Graph, Input, Node, Output, Update, ValueId};
+pub use core::op::{Call, DTypes, Op, Reference, Type, Types};
+pub use core::samples::{Case, Cases, Sample};
+pub use core::tape::{CustomRule, GradientTape, Source, custom_gradient, is_recorded, is_recording, without_tapes};
+pub use core::tensor::Tensor;
+pub use core::trace::{Traced, is_tracing, scope, trace};
+pub use core::variable::Variable;
+
+/// Every op, by family.
+pub static FAMILIES: &[(&str, &[&Op])] = &[
+    ("core", &[&core::constant::OP]),
+    ("compare", compare::OPS),
+    ("linalg", linalg::OPS),
+    ("math", math::OPS),
+    ("reduce", reduce::OPS),
+    ("shape", shape::OPS),
+];
+
+/// Every op.
+pub fn all() -> impl Iterator<Item = &'static Op> {
+    FAMILIES.iter().flat_map(|(_, ops)| ops.iter().copied())
+}
+
+/// The op of that name.
+pub fn find(name: &str) -> Option<&'static Op> {
+    all().find(|op| op.name == name)
+}

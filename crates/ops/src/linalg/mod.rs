@@ -1,0 +1,5 @@
+//! Products of matrices and what is made of them.
+
+family! {
+    matmul
+}
