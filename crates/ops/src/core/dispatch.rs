@@ -9,7 +9,7 @@ use super::attrs::Attrs;
 use super::backend::backend;
 use super::op::{Call, Op, Type, Types};
 use super::tape;
-use super::tensor::{Repr, Tensor};
+use super::tensor::{Repr, Tensor, site};
 use super::trace::{Builder, current_scope};
 
 /// Applies `op` to `inputs`. Failures, of the inputs or of the op, become failed results with the caller's line.
@@ -18,7 +18,7 @@ pub fn call(op: &'static Op, inputs: &[&Tensor], attrs: Attrs) -> SmallVec<[Tens
     match try_call(op, inputs, attrs) {
         Ok(outputs) => outputs,
         Err(error) => {
-            let error = error.at(Location::caller());
+            let error = error.at(site(Location::caller()));
             // A failed call has as many results as a successful one would be indexed for; one stands for all.
             smallvec![Tensor(Repr::Failed(error))]
         }

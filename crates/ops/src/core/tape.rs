@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::panic::Location;
 use std::rc::Rc;
 
 use cornet_tensor::{Result, err};
@@ -10,7 +11,7 @@ use smallvec::SmallVec;
 use super::attrs::Attrs;
 use super::grad::{Cotangents, Grad, Gradient};
 use super::op::Op;
-use super::tensor::Tensor;
+use super::tensor::{Here, Tensor};
 use super::variable::Variable;
 
 thread_local! {
@@ -130,6 +131,7 @@ impl GradientTape {
     /// # Errors
     /// `invalid_state` when a tape that is not persistent is asked twice; `not_differentiable` where the way to a
     /// source leads through an op without derivative; failures that tensors carry.
+    #[track_caller]
     pub fn gradient<'a, S: Into<Source<'a>> + Copy>(&self, target: &Tensor, sources: &[S]) -> Result<Vec<Tensor>> {
         self.gradient_with(&[(target, None)], sources)
     }
@@ -138,11 +140,13 @@ impl GradientTape {
     ///
     /// # Errors
     /// As [`GradientTape::gradient`].
+    #[track_caller]
     pub fn gradient_with<'a, S: Into<Source<'a>> + Copy>(
         &self,
         targets: &[(&Tensor, Option<Tensor>)],
         sources: &[S],
     ) -> Result<Vec<Tensor>> {
+        let _here = Here::enter(Location::caller());
         if self.used.replace(true) && !self.persistent {
             return Err(err!(InvalidState, "a gradient tape that is not persistent was asked for gradients twice")
                 .help("make it with GradientTape::persistent()"));

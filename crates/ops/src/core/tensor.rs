@@ -1,5 +1,6 @@
 //! `Tensor`: a value, a node of a graph under construction, or a failure.
 
+use std::cell::Cell;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
@@ -49,6 +50,31 @@ pub(crate) struct Node {
     pub value: ValueId,
 }
 
+thread_local! {
+    /// The line that called the composite now running: the one that errors should name.
+    static HERE: Cell<Option<&'static Location<'static>>> = const { Cell::new(None) };
+}
+
+/// Makes errors name the caller of a composite rather than a line inside it, until dropped. The outermost counts.
+pub(crate) struct Here(Option<&'static Location<'static>>);
+
+impl Here {
+    pub fn enter(caller: &'static Location<'static>) -> Here {
+        Here(HERE.replace(Some(HERE.get().unwrap_or(caller))))
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        HERE.set(self.0);
+    }
+}
+
+/// The line an error should name, for a call made at `caller`.
+pub(crate) fn site(caller: &'static Location<'static>) -> &'static Location<'static> {
+    HERE.get().unwrap_or(caller)
+}
+
 /// A number no other tensor or variable of this process has.
 pub(crate) fn fresh_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -71,7 +97,7 @@ impl Tensor {
     /// A tensor that carries an error.
     #[track_caller]
     pub fn failed(error: Error) -> Tensor {
-        Tensor(Repr::Failed(error.at(Location::caller())))
+        Tensor(Repr::Failed(error.at(site(Location::caller()))))
     }
 
     /// The tensor of an array, or of the error in its place.
@@ -86,6 +112,7 @@ impl Tensor {
     /// Runs a composite that reads shapes as it goes; an error becomes a failed tensor with the caller's line.
     #[track_caller]
     pub fn lift(body: impl FnOnce() -> Result<Tensor>) -> Tensor {
+        let _here = Here::enter(Location::caller());
         match body() {
             Ok(tensor) => tensor,
             Err(error) => Tensor::failed(error),
@@ -204,7 +231,7 @@ impl From<&Tensor> for Tensor {
 impl fmt::Display for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Value(v) => write!(f, "tensor(shape={}, dtype={})", v.ty.shape, v.ty.dtype),
+            Repr::Value(v) => write!(f, "{}", v.array.describe()),
             Repr::Node(n) => write!(f, "tensor(traced, shape={}, dtype={})", n.ty.shape, n.ty.dtype),
             Repr::Failed(e) => write!(f, "tensor(failed: {e})"),
         }
