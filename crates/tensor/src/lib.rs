@@ -17,6 +17,8 @@ mod convert;
 mod dtype;
 mod element;
 mod literal;
+mod npy;
+mod npz;
 mod print;
 mod promote;
 mod shape;

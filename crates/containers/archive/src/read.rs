@@ -94,6 +94,13 @@ impl Archive {
         self.entries.values()
     }
 
+    /// The entries in the order in which the archive lists them, which is that of their writing.
+    pub fn entries_in_file_order(&self) -> Vec<&Entry> {
+        let mut entries: Vec<&Entry> = self.entries.values().collect();
+        entries.sort_by_key(|entry| entry.index);
+        entries
+    }
+
     /// The entry of that name, if there is one.
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name)

@@ -13,11 +13,12 @@ use crate::names::check_entry_name;
 /// Sizes from which an entry needs the 64-bit form.
 const ZIP64_FROM: u64 = u32::MAX as u64;
 
-/// Writes a zip archive of stored entries. Times are fixed, so the same entries give the same bytes.
+/// Writes a zip archive, of stored entries unless compression is asked for. Times are fixed, so the same entries give the same bytes.
 pub struct ArchiveWriter<'a> {
     zip: ZipWriter<&'a mut BufWriter<File>>,
     names: BTreeSet<String>,
     path: &'a Path,
+    compressed: bool,
 }
 
 impl ArchiveWriter<'_> {
@@ -28,11 +29,17 @@ impl ArchiveWriter<'_> {
     /// Those of `fill`; `io`, `not_found` or `permission_denied` when the folder cannot be written.
     pub fn write<T>(path: &Path, fill: impl FnOnce(&mut ArchiveWriter<'_>) -> Result<T>) -> Result<T> {
         atomic_write(path, |file| {
-            let mut writer = ArchiveWriter { zip: ZipWriter::new(file), names: BTreeSet::new(), path };
+            let mut writer =
+                ArchiveWriter { zip: ZipWriter::new(file), names: BTreeSet::new(), path, compressed: false };
             let value = fill(&mut writer)?;
             writer.zip.finish().map_err(|e| failed(path, e.into()))?;
             Ok::<T, Error>(value)
         })
+    }
+
+    /// Whether the entries added from now on are compressed (deflate). They are stored unless this is called.
+    pub fn set_compressed(&mut self, compressed: bool) {
+        self.compressed = compressed;
     }
 
     /// Adds an entry with its content.
@@ -60,9 +67,8 @@ impl ArchiveWriter<'_> {
         if !self.names.insert(name.to_owned()) {
             fail!(AlreadyExists, "zip archive: entry {name:?} was added before");
         }
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Stored)
-            .large_file(size_hint >= ZIP64_FROM);
+        let method = if self.compressed { CompressionMethod::Deflated } else { CompressionMethod::Stored };
+        let options = SimpleFileOptions::default().compression_method(method).large_file(size_hint >= ZIP64_FROM);
         self.zip.start_file(name, options).map_err(|e| failed(self.path, e.into()))?;
         fill(&mut self.zip)
     }
