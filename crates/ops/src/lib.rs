@@ -13,6 +13,7 @@ pub mod linalg;
 pub mod math;
 pub mod reduce;
 pub mod shape;
+pub mod suite;
 
 pub use arithmetic::Arg;
 pub use core::attrs::{Attr, Attrs};
