@@ -1,11 +1,16 @@
 //! SIMD kernels over slices and strides.
 
+pub mod element;
 pub mod gemm;
 pub mod isa;
+pub mod lanes;
 mod pack;
 pub mod parallel;
 pub mod peak;
+pub mod pointwise;
 mod simd;
+mod special;
 mod tile;
+pub mod vmath;
 
 pub use tile::Float;

@@ -93,6 +93,10 @@ fn parse_descr(descr: &[u8]) -> Result<(Stored, usize, bool)> {
         return Err(err!(Unsafe, "{}: Python objects are pickled, and a pickle is a program", shown())
             .help("save it with a number or string dtype: np.save(path, a.astype('float32')) or a.astype('S')"));
     }
+    if matches!(kind, b'M' | b'm') {
+        return Err(err!(UnsupportedFormat, "{}: dates and durations have no dtype here", shown())
+            .help("save them as integers: np.save(path, a.astype('int64'))"));
+    }
     let size: usize = match std::str::from_utf8(digits).ok().filter(|d| d.bytes().all(|b| b.is_ascii_digit())) {
         Some(digits) => digits.parse().map_err(|_| err!(Corrupt, "{}: expected a size", shown()))?,
         None => fail!(UnsupportedFormat, "{}: not a type of this reader", shown()),
@@ -123,8 +127,6 @@ fn parse_descr(descr: &[u8]) -> Result<(Stored, usize, bool)> {
             .help("save it as float64: np.save(path, a.astype('float64'))")),
         (b'c', _) => Err(err!(UnsupportedFormat, "{}: complex64 is the only complex dtype", shown())
             .help("save it as complex64: np.save(path, a.astype('complex64'))")),
-        (b'M' | b'm', _) => Err(err!(UnsupportedFormat, "{}: dates and durations have no dtype here", shown())
-            .help("save them as integers: np.save(path, a.astype('int64'))")),
         _ => Err(err!(UnsupportedFormat, "{}: not a type of this reader", shown())
             .help("bool, integers, float16 to float64, bfloat16 (V2), complex64, S and U are read")),
     }
