@@ -11,6 +11,7 @@ pub mod core;
 pub mod compare;
 pub mod linalg;
 pub mod math;
+pub mod nn;
 pub mod reduce;
 pub mod shape;
 pub mod suite;
@@ -36,6 +37,7 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("compare", compare::OPS),
     ("linalg", linalg::OPS),
     ("math", math::OPS),
+    ("nn", nn::OPS),
     ("reduce", reduce::OPS),
     ("shape", shape::OPS),
 ];

@@ -41,6 +41,7 @@ pub(crate) struct Value {
     pub id: u64,
     pub ty: Type,
     pub array: Array,
+    pub logits: Option<Tensor>,
 }
 
 pub(crate) struct Node {
@@ -48,6 +49,7 @@ pub(crate) struct Node {
     pub ty: Type,
     pub builder: Builder,
     pub value: ValueId,
+    pub logits: Option<Tensor>,
 }
 
 thread_local! {
@@ -120,11 +122,36 @@ impl Tensor {
     }
 
     pub(crate) fn with_id(id: u64, array: Array) -> Tensor {
-        Tensor(Repr::Value(Arc::new(Value { id, ty: Type::of(&array), array })))
+        Tensor(Repr::Value(Arc::new(Value { id, ty: Type::of(&array), array, logits: None })))
     }
 
     pub(crate) fn node(builder: Builder, value: ValueId, ty: Type) -> Tensor {
-        Tensor(Repr::Node(Arc::new(Node { id: fresh_id(), ty, builder, value })))
+        Tensor(Repr::Node(Arc::new(Node { id: fresh_id(), ty, builder, value, logits: None })))
+    }
+
+    /// The same tensor, which remembers the logits that an activation made it from.
+    pub(crate) fn with_logits(self, logits: &Tensor) -> Tensor {
+        let logits = Some(logits.clone());
+        Tensor(match self.0 {
+            Repr::Value(v) => {
+                Repr::Value(Arc::new(Value { id: v.id, ty: v.ty.clone(), array: v.array.clone(), logits }))
+            }
+            Repr::Node(n) => {
+                let (ty, builder) = (n.ty.clone(), n.builder.clone());
+                Repr::Node(Arc::new(Node { id: n.id, ty, builder, value: n.value, logits }))
+            }
+            failed => failed,
+        })
+    }
+
+    /// The logits this tensor was made from, if it came straight from softmax or sigmoid: a crossentropy computed from
+    /// them loses nothing to rounding.
+    pub fn logits(&self) -> Option<&Tensor> {
+        match &self.0 {
+            Repr::Value(v) => v.logits.as_ref(),
+            Repr::Node(n) => n.logits.as_ref(),
+            Repr::Failed(_) => None,
+        }
     }
 
     /// Dtype and shape.
