@@ -101,6 +101,9 @@ pub fn scaled(x: &Array, max: u8) -> Result<Array> {
     if max == 0 {
         fail!(InvalidArgument, "max: expected at least 1, found 0");
     }
-    let values: Vec<f32> = x.bytes().iter().map(|&v| f32::from(v) / f32::from(max)).collect();
-    Array::from_vec(values, x.shape().clone())
+    let mut out = Array::zeros(DType::F32, x.shape());
+    for (value, &byte) in out.as_mut_slice::<f32>()?.iter_mut().zip(x.bytes()) {
+        *value = f32::from(byte) / f32::from(max);
+    }
+    Ok(out)
 }
