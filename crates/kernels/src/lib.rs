@@ -1,5 +1,6 @@
 //! SIMD kernels over slices and strides.
 
+pub mod conv;
 pub mod element;
 pub mod gemm;
 pub mod isa;

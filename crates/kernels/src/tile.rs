@@ -5,6 +5,7 @@
 //! elements are `a_step` apart. A row of `b` is contiguous. Nothing need be packed, everything may be.
 #![allow(unsafe_code)]
 
+use crate::conv::{Pixels, PlaceFn, Tap};
 use crate::isa::Isa;
 use crate::pack::{self, PackFn};
 #[cfg(target_arch = "x86_64")]
@@ -13,6 +14,9 @@ use crate::simd::{PortableF32, PortableF64, Simd};
 
 /// No instruction set has a tile of more rows.
 pub(crate) const MAX_ROWS: usize = 14;
+
+/// Distance between the rows of a table of pointers, of which a tile uses the first few.
+pub(crate) const PITCH: usize = 16;
 
 /// One stretch of the sum: `len` steps that start `a_off` past each row's pointer and `b_off` past `b`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,7 +40,7 @@ pub(crate) struct Finish<E> {
 /// The operands of one tile.
 #[derive(Debug)]
 pub(crate) struct Tile<'a, E> {
-    /// Row pointers: `rows` of them for all segments, or `rows` a segment where `a_per_segment`.
+    /// Row pointers: `rows` of them for all segments, or a row of [`PITCH`] a segment where `a_per_segment`.
     pub a: &'a [*const E],
     pub a_per_segment: bool,
     pub a_step: isize,
@@ -53,7 +57,7 @@ pub(crate) struct Tile<'a, E> {
 /// Runs one tile.
 ///
 /// # Safety
-/// The CPU runs the instruction set; `a` holds `rows` pointers (a segment, where so flagged), `c` `rows`; every element
+/// The CPU runs the instruction set; `a` holds `rows` pointers ([`PITCH`] a segment, where so flagged), `c` `rows`; every element
 /// the segments reach is readable, and the `cols` first of each row of `c` are writable and belong to no one else.
 pub(crate) type TileFn<E> = unsafe fn(&Tile<'_, E>);
 
@@ -70,6 +74,8 @@ pub(crate) struct Tiles<E: 'static> {
     narrow: &'static [TileFn<E>],
     /// `part[r - 1]`: `r` rows by the first columns of one vector.
     part: &'static [TileFn<E>],
+    /// See [`crate::conv::place`].
+    pub place: PlaceFn<E>,
     /// See [`crate::pack::rows`].
     pub pack_rows: PackFn<E>,
     /// See [`crate::pack::columns`].
@@ -111,7 +117,9 @@ impl<E> Tiles<E> {
 }
 
 /// A float type with tiles.
-pub trait Float: Copy + Send + Sync + PartialEq + PartialOrd + std::fmt::Debug + sealed::Sealed + 'static {
+pub trait Float:
+    Copy + Send + Sync + PartialEq + PartialOrd + std::fmt::Debug + std::ops::Add<Output = Self> + sealed::Sealed + 'static
+{
     /// 0.
     const ZERO: Self;
     /// 1.
@@ -220,7 +228,7 @@ where
                 b = b.offset(tile.b_step);
             }
             if tile.a_per_segment {
-                a = a.add(R);
+                a = a.add(PITCH);
             }
         }
         finish::<S, R, N, PART>(tile, &acc);
@@ -290,6 +298,19 @@ macro_rules! tiles {
                 unsafe { run::<S, R, N, PART>(tile) }
             }
 
+            // SAFETY: only the instruction set.
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn place<E>(
+                pixels: &Pixels<E>,
+                sizes: [i32; 3],
+                taps: &[Tap],
+                zeros: *const E,
+                pointers: &mut [*const E],
+                segments: &mut [Segment],
+            ) -> usize {
+                crate::conv::place(pixels, sizes, taps, zeros, pointers, segments)
+            }
+
             // SAFETY: `pack::rows`' contract, which names the instruction set.
             $(#[target_feature(enable = $feature)])?
             unsafe fn pack_rows<S: Simd>(from: *const S::E, stride: usize, to: *mut S::E, step: usize, k: usize, n: usize) {
@@ -310,6 +331,7 @@ macro_rules! tiles {
                 wide: &[$(tile::<$simd32, $r, 2, false>),*],
                 narrow: &[$(tile::<$simd32, $r, 1, false>),*],
                 part: &[$(tile::<$simd32, $r, 1, true>),*],
+                place: place::<f32>,
                 pack_rows: pack_rows::<$simd32>,
                 pack_columns: pack_columns::<$simd32>,
             };
@@ -319,6 +341,7 @@ macro_rules! tiles {
                 wide: &[$(tile::<$simd64, $r, 2, false>),*],
                 narrow: &[$(tile::<$simd64, $r, 1, false>),*],
                 part: &[$(tile::<$simd64, $r, 1, true>),*],
+                place: place::<f64>,
                 pack_rows: pack_rows::<$simd64>,
                 pack_columns: pack_columns::<$simd64>,
             };
