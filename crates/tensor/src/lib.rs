@@ -10,6 +10,9 @@
 //! assert_eq!(a.to_vec::<i32>()?, [1, 2, 3, 4, 5, 6]);
 //! # Ok::<(), cornet_tensor::Error>(())
 //! ```
+//!
+//! Arrays print as NumPy prints them (`Display` is `str`, `Debug` is `repr`), are read from and written to NumPy's
+//! `.npy` and `.npz` files, and, with the feature `ndarray`, are made from and seen as that crate's arrays.
 
 mod array;
 mod buffer;
@@ -17,6 +20,8 @@ mod convert;
 mod dtype;
 mod element;
 mod literal;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod npy;
 mod npz;
 mod print;
