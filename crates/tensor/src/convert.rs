@@ -1,94 +1,84 @@
 //! Conversions between dtypes, and the wide forms that references compute in.
 
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use num_complex::{Complex32, Complex64};
 
-use crate::{Array, DType, Result, Shape, fail};
+use crate::{Array, DType, Element, Result, Shape, err, fail};
 
-/// Calls `$f!(type)` for the element type of a numeric `$dtype`; `$else` for bool and string.
-macro_rules! for_numeric {
-    ($dtype:expr, $t:ident => $body:expr, else $other:expr) => {
+/// Evaluates `$body` with `$t` the element type of a real `$dtype`; `$other` for bool, complex64 and string.
+macro_rules! for_real {
+    (@arms $dtype:expr, $t:ident, $body:expr, $other:expr, $($variant:ident $type:ty),+) => {
         match $dtype {
-            DType::I8 => {
-                type $t = i8;
+            $(DType::$variant => {
+                type $t = $type;
                 $body
-            }
-            DType::I16 => {
-                type $t = i16;
-                $body
-            }
-            DType::I32 => {
-                type $t = i32;
-                $body
-            }
-            DType::I64 => {
-                type $t = i64;
-                $body
-            }
-            DType::U8 => {
-                type $t = u8;
-                $body
-            }
-            DType::U16 => {
-                type $t = u16;
-                $body
-            }
-            DType::U32 => {
-                type $t = u32;
-                $body
-            }
-            DType::U64 => {
-                type $t = u64;
-                $body
-            }
-            DType::F16 => {
-                type $t = f16;
-                $body
-            }
-            DType::BF16 => {
-                type $t = bf16;
-                $body
-            }
-            DType::F32 => {
-                type $t = f32;
-                $body
-            }
-            DType::F64 => {
-                type $t = f64;
-                $body
-            }
+            })+
             _ => $other,
         }
     };
+    ($dtype:expr, $t:ident => $body:expr, else $other:expr) => {
+        for_real!(@arms $dtype, $t, $body, $other, I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16, U32 u32, U64 u64,
+            F16 f16, BF16 bf16, F32 f32, F64 f64)
+    };
 }
 
-/// Numbers that convert to and from the wide forms: `as` for Rust's own, rounding for half precision.
-trait Wide: Copy {
-    fn f64(self) -> f64;
-    fn i64(self) -> i64;
+/// A real number that converts to and from the wide ones: floats round to nearest even, integers wrap, and floats
+/// beyond an integer's range saturate (NaN gives 0).
+trait Real: Element {
+    fn to_f64(self) -> f64;
+    fn to_i64(self) -> i64;
     fn of_f64(x: f64) -> Self;
     fn of_i64(x: i64) -> Self;
+    fn of_u64(x: u64) -> Self;
+    /// Through whichever wide type holds `self` exactly.
+    fn to<T: Real>(self) -> T;
 }
 
-macro_rules! wide {
-    ($($t:ty)+) => { $(impl Wide for $t {
-        fn f64(self) -> f64 { self as f64 }
-        fn i64(self) -> i64 { self as i64 }
+macro_rules! real {
+    ($($wide:ident $of:ident: $($t:ty)+;)+) => { $($(impl Real for $t {
+        fn to_f64(self) -> f64 { self as f64 }
+        fn to_i64(self) -> i64 { self as i64 }
         fn of_f64(x: f64) -> Self { x as $t }
         fn of_i64(x: i64) -> Self { x as $t }
-    })+ };
+        fn of_u64(x: u64) -> Self { x as $t }
+        fn to<T: Real>(self) -> T { T::$of(self as $wide) }
+    })+)+ };
 }
-wide!(i8 i16 i32 i64 u8 u16 u32 u64 f32 f64);
+real! {
+    i64 of_i64: i8 i16 i32 i64;
+    u64 of_u64: u8 u16 u32 u64;
+    f64 of_f64: f32 f64;
+}
 
-macro_rules! wide_half {
-    ($($t:ty)+) => { $(impl Wide for $t {
-        fn f64(self) -> f64 { self.to_f64() }
-        fn i64(self) -> i64 { self.to_f64() as i64 }
-        fn of_f64(x: f64) -> Self { <$t>::from_f64(x) }
-        fn of_i64(x: i64) -> Self { <$t>::from_f64(x as f64) }
+macro_rules! real_half {
+    ($($t:ty)+) => { $(impl Real for $t {
+        fn to_f64(self) -> f64 { f64::from(self.to_f32()) }
+        fn to_i64(self) -> i64 { self.to_f32() as i64 }
+        fn of_f64(x: f64) -> Self { <$t>::from_f32(to_odd_f32(x)) }
+        fn of_i64(x: i64) -> Self { Self::of_f64(if x < 0 { -to_odd_f64(x.unsigned_abs()) } else { to_odd_f64(x as u64) }) }
+        fn of_u64(x: u64) -> Self { Self::of_f64(to_odd_f64(x)) }
+        fn to<T: Real>(self) -> T { T::of_f64(self.to_f64()) }
     })+ };
 }
-wide_half!(f16 bf16);
+real_half!(f16 bf16);
+
+/// `x` as f32, rounded to odd: a second rounding, to fewer bits, then gives what one rounding would have given.
+fn to_odd_f32(x: f64) -> f32 {
+    let near = x as f32;
+    let back = f64::from(near);
+    if back == x || !near.is_finite() && !x.is_finite() || near.to_bits() & 1 == 1 {
+        return near;
+    }
+    // The nearest is even: the neighbour on the other side of `x` is odd. Bits of floats count magnitudes.
+    let bits = near.to_bits();
+    f32::from_bits(if x.abs() > back.abs() { bits + 1 } else { bits - 1 })
+}
+
+/// `x` as f64, rounded to odd.
+fn to_odd_f64(x: u64) -> f64 {
+    if x < 1 << 53 { x as f64 } else { (x >> 16 | u64::from(x & 0xffff != 0)) as f64 * 65536.0 }
+}
 
 impl Array {
     /// The elements as f64: exact for all but 64-bit integers, bools as 0 and 1, complex by their real part.
@@ -96,7 +86,7 @@ impl Array {
     /// # Errors
     /// `dtype_mismatch` for strings.
     pub fn to_f64(&self) -> Result<Vec<f64>> {
-        Ok(for_numeric!(self.dtype(), T => self.as_slice::<T>()?.iter().map(|x| x.f64()).collect(), else {
+        Ok(for_real!(self.dtype(), T => self.as_slice::<T>()?.iter().map(|&x| Real::to_f64(x)).collect(), else {
             match self.dtype() {
                 DType::Bool => self.bytes().iter().map(|&b| f64::from(b)).collect(),
                 DType::C64 => self.as_slice::<Complex32>()?.iter().map(|c| f64::from(c.re)).collect(),
@@ -105,12 +95,13 @@ impl Array {
         }))
     }
 
-    /// The elements as i64: uint64 by its bits, floats towards zero (saturating), bools as 0 and 1.
+    /// The elements as i64: uint64 by its bits, floats towards zero (saturating), bools as 0 and 1, complex by their
+    /// real part.
     ///
     /// # Errors
     /// `dtype_mismatch` for strings.
     pub fn to_i64(&self) -> Result<Vec<i64>> {
-        Ok(for_numeric!(self.dtype(), T => self.as_slice::<T>()?.iter().map(|x| x.i64()).collect(), else {
+        Ok(for_real!(self.dtype(), T => self.as_slice::<T>()?.iter().map(|&x| Real::to_i64(x)).collect(), else {
             match self.dtype() {
                 DType::Bool => self.bytes().iter().map(|&b| i64::from(b)).collect(),
                 DType::C64 => self.as_slice::<Complex32>()?.iter().map(|c| c.re as i64).collect(),
@@ -125,30 +116,20 @@ impl Array {
     /// `dtype_mismatch` for strings.
     pub fn to_c128(&self) -> Result<Vec<Complex64>> {
         if self.dtype() == DType::C64 {
-            return Ok(self
-                .as_slice::<Complex32>()?
-                .iter()
-                .map(|c| Complex64::new(c.re.into(), c.im.into()))
-                .collect());
+            let wide = |c: &Complex32| Complex64::new(c.re.into(), c.im.into());
+            return Ok(self.as_slice::<Complex32>()?.iter().map(wide).collect());
         }
         Ok(self.to_f64()?.into_iter().map(|x| Complex64::new(x, 0.0)).collect())
     }
 
-    /// An array of `dtype` from f64 values, rounded to nearest even (towards zero and saturating for integers;
+    /// An array of `dtype` from f64 values, rounded once to nearest even (towards zero and saturating for integers;
     /// non-zero is true).
     ///
     /// # Errors
     /// `shape_mismatch` on a wrong count; `dtype_mismatch` for strings.
     pub fn from_f64(dtype: DType, shape: impl Into<Shape>, values: &[f64]) -> Result<Self> {
-        for_numeric!(dtype, T => Array::from_slice(&values.iter().map(|&x| T::of_f64(x)).collect::<Vec<T>>(), shape), else {
-            match dtype {
-                DType::Bool => Array::from_vec(values.iter().map(|&x| x != 0.0).collect::<Vec<bool>>(), shape),
-                DType::C64 => {
-                    Array::from_slice(&values.iter().map(|&x| Complex32::new(x as f32, 0.0)).collect::<Vec<_>>(), shape)
-                }
-                _ => fail!(DtypeMismatch, "dtype: expected a number type, found string"),
-            }
-        })
+        let array = empty(dtype, shape.into(), values.len())?;
+        array.filled(values)
     }
 
     /// An array of `dtype` from i64 values, wrapped to its width (rounded for floats; non-zero is true).
@@ -156,15 +137,8 @@ impl Array {
     /// # Errors
     /// `shape_mismatch` on a wrong count; `dtype_mismatch` for strings.
     pub fn from_i64(dtype: DType, shape: impl Into<Shape>, values: &[i64]) -> Result<Self> {
-        for_numeric!(dtype, T => Array::from_slice(&values.iter().map(|&x| T::of_i64(x)).collect::<Vec<T>>(), shape), else {
-            match dtype {
-                DType::Bool => Array::from_vec(values.iter().map(|&x| x != 0).collect::<Vec<bool>>(), shape),
-                DType::C64 => {
-                    Array::from_slice(&values.iter().map(|&x| Complex32::new(x as f32, 0.0)).collect::<Vec<_>>(), shape)
-                }
-                _ => fail!(DtypeMismatch, "dtype: expected a number type, found string"),
-            }
-        })
+        let array = empty(dtype, shape.into(), values.len())?;
+        array.filled(values)
     }
 
     /// A complex64 array from wide values, rounded.
@@ -175,8 +149,8 @@ impl Array {
         Array::from_slice(&values.iter().map(|c| Complex32::new(c.re as f32, c.im as f32)).collect::<Vec<_>>(), shape)
     }
 
-    /// The same values in another dtype: floats to integers towards zero (saturating), integers wrap, non-zero is
-    /// true, the imaginary part is dropped.
+    /// The same values in another dtype: floats are rounded once, to nearest even; floats to integers go towards zero
+    /// and saturate, NaN to 0; integers wrap; non-zero is true; complex to real drops the imaginary part.
     ///
     /// # Errors
     /// `dtype_mismatch` between strings and numbers.
@@ -184,19 +158,27 @@ impl Array {
         if dtype == self.dtype() {
             return Ok(self.clone());
         }
-        let shape = self.shape().clone();
-        match self.dtype() {
-            DType::Str => fail!(DtypeMismatch, "cast: string does not convert to {dtype}"),
-            DType::U64 if dtype.is_float() => {
-                let wide: Vec<f64> = self.as_slice::<u64>()?.iter().map(|&x| x as f64).collect();
-                Array::from_f64(dtype, shape, &wide)
-            }
-            d if d.is_int() || d == DType::Bool => Array::from_i64(dtype, shape, &self.to_i64()?),
-            _ if dtype == DType::U64 => {
-                Array::from_slice(&self.to_f64()?.iter().map(|&x| x as u64).collect::<Vec<_>>(), shape)
-            }
-            _ => Array::from_f64(dtype, shape, &self.to_f64()?),
+        if self.dtype() == DType::Str || dtype == DType::Str {
+            fail!(DtypeMismatch, "cast: {} does not convert to {dtype}", self.dtype());
         }
+        let mut array = Array::zeros(dtype, self.shape());
+        match (self.dtype(), dtype) {
+            (DType::F32, DType::F16) => array.as_mut_slice::<f16>()?.convert_from_f32_slice(self.as_slice()?),
+            (DType::F32, DType::BF16) => array.as_mut_slice::<bf16>()?.convert_from_f32_slice(self.as_slice()?),
+            (DType::F16, DType::F32) => self.as_slice::<f16>()?.convert_to_f32_slice(array.as_mut_slice()?),
+            (DType::BF16, DType::F32) => self.as_slice::<bf16>()?.convert_to_f32_slice(array.as_mut_slice()?),
+            (DType::C64, DType::Bool) => {
+                let truth = self.as_slice::<Complex32>()?.iter().map(|c| u8::from(c.re != 0.0 || c.im != 0.0));
+                array.bytes_mut().iter_mut().zip(truth).for_each(|(to, from)| *to = from);
+            }
+            (DType::C64, _) => {
+                let real: Vec<f32> = self.as_slice::<Complex32>()?.iter().map(|c| c.re).collect();
+                return array.filled(&real);
+            }
+            (DType::Bool, _) => return array.filled(self.bytes()),
+            (from, _) => return for_real!(from, T => array.filled(self.as_slice::<T>()?), else Ok(array)),
+        }
+        Ok(array)
     }
 
     /// `value` everywhere.
@@ -205,10 +187,44 @@ impl Array {
     /// `dtype_mismatch` for strings.
     pub fn full(dtype: DType, shape: impl Into<Shape>, value: f64) -> Result<Self> {
         let shape = shape.into();
-        if value == 0.0 && value.is_sign_positive() {
-            return Ok(Array::zeros(dtype, shape));
+        let one = Array::from_f64(dtype, [1], &[value])?;
+        let mut array = Array::zeros(dtype, shape);
+        if one.bytes().iter().any(|&b| b != 0) {
+            array.bytes_mut().chunks_exact_mut(dtype.size()).for_each(|item| item.copy_from_slice(one.bytes()));
         }
-        let n = shape.elements();
-        Array::from_f64(dtype, shape, &vec![value; n])
+        Ok(array)
     }
+
+    /// This array, of numbers, with as many `values` written over its elements.
+    fn filled<T: Real>(mut self, values: &[T]) -> Result<Self> {
+        fn convert<S: Real, T: Real>(from: &[S], to: &mut [T]) {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = from.to());
+        }
+        for_real!(self.dtype(), To => convert(values, self.as_mut_slice::<To>()?), else {
+            match self.dtype() {
+                DType::C64 => {
+                    let to = self.as_mut_slice::<Complex32>()?.iter_mut();
+                    to.zip(values).for_each(|(to, from)| *to = Complex32::new(from.to(), 0.0));
+                }
+                _ => {
+                    let zero = T::default();
+                    self.bytes_mut().iter_mut().zip(values).for_each(|(to, from)| *to = u8::from(*from != zero));
+                }
+            }
+        });
+        Ok(self)
+    }
+}
+
+/// Zeros of a number type, of which there must be `count`.
+fn empty(dtype: DType, shape: Shape, count: usize) -> Result<Array> {
+    if dtype == DType::Str {
+        fail!(DtypeMismatch, "dtype: expected a number type, found string");
+    }
+    if shape.elements() != count {
+        return Err(err!(ShapeMismatch, "data: expected {} elements, found {count}", shape.elements())
+            .operand("shape", &shape)
+            .operand("dtype", dtype));
+    }
+    Ok(Array::zeros(dtype, shape))
 }
