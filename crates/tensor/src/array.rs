@@ -17,14 +17,36 @@ enum Data {
 }
 
 impl Array {
-    /// Zeros (false, empty strings).
+    /// Zeros (false, empty strings), for a shape known to fit in memory.
+    ///
+    /// # Panics
+    /// If there is no memory for it, as `vec![0; n]` does. For shapes that come from input, see [`Array::try_zeros`].
     pub fn zeros(dtype: DType, shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         let data = match dtype {
             DType::Str => Data::Strings(Arc::new(vec![Vec::new(); shape.elements()])),
-            _ => Data::Bytes(Arc::new(Buffer::zeroed(shape.elements() * dtype.size()))),
+            _ => Data::Bytes(Arc::new(Buffer::zeroed(shape.elements().saturating_mul(dtype.size())))),
         };
         Self { dtype, shape, data }
+    }
+
+    /// Zeros (false, empty strings).
+    ///
+    /// # Errors
+    /// `limit_exceeded` if there is no memory for it.
+    pub fn try_zeros(dtype: DType, shape: impl Into<Shape>) -> Result<Self> {
+        let shape = shape.into();
+        let shape = Shape::checked(&shape, if dtype == DType::Str { size_of::<Vec<u8>>() } else { dtype.size() })?;
+        let full = || err!(LimitExceeded, "no memory for an array of shape {shape} and dtype {dtype}");
+        let data = if dtype == DType::Str {
+            let mut strings = Vec::new();
+            strings.try_reserve_exact(shape.elements()).map_err(|_| full())?;
+            strings.resize(shape.elements(), Vec::new());
+            Data::Strings(Arc::new(strings))
+        } else {
+            Data::Bytes(Arc::new(Buffer::try_zeroed(shape.elements() * dtype.size()).ok_or_else(full)?))
+        };
+        Ok(Self { dtype, shape, data })
     }
 
     /// An array without axes.
@@ -57,7 +79,7 @@ impl Array {
         if dtype == DType::Str {
             fail!(DtypeMismatch, "strings are not made from raw bytes");
         }
-        let expected = shape.elements() * dtype.size();
+        let expected = shape.elements().saturating_mul(dtype.size());
         if bytes.len() != expected {
             let (found, size) = (bytes.len(), dtype.size());
             return Err(err!(ShapeMismatch, "data: expected {} elements, found {}", expected / size, found / size)
@@ -155,7 +177,8 @@ impl Array {
     /// A copy of the elements.
     ///
     /// # Errors
-    /// `dtype_mismatch` when `T` is not the array's type; convert with [`Array::cast`] first.
+    /// `dtype_mismatch` when `T` is not the array's type; convert with [`Array::cast`] first. `invalid_argument` for a
+    /// `String` that is not UTF-8.
     pub fn to_vec<T: Item>(&self) -> Result<Vec<T>> {
         T::unpack(self)
     }

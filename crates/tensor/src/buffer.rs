@@ -18,6 +18,12 @@ impl Buffer {
         Self { lines: bytemuck::allocation::zeroed_slice_box(len.div_ceil(64)), len }
     }
 
+    /// `len` zero bytes, or `None` if there is no memory for them.
+    pub fn try_zeroed(len: usize) -> Option<Self> {
+        let lines = bytemuck::allocation::try_zeroed_slice_box(len.div_ceil(64)).ok()?;
+        Some(Self { lines, len })
+    }
+
     /// A copy of `bytes`.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut buffer = Self::zeroed(bytes.len());

@@ -2,7 +2,7 @@ use bytemuck::Pod;
 use half::{bf16, f16};
 use num_complex::Complex32;
 
-use crate::{Array, DType, Result, Shape};
+use crate::{Array, DType, Result, Shape, err};
 
 /// A Rust type whose slices are an array's memory as it lies. `bool` is not one: any byte but 0 and 1 in it would be
 /// undefined; read bools through [`Array::to_vec`] or as `u8` through [`Array::bytes`].
@@ -34,7 +34,7 @@ pub trait Item: Clone {
     /// The array's elements.
     ///
     /// # Errors
-    /// `dtype_mismatch`.
+    /// `dtype_mismatch`; `invalid_argument` for a `String` that is not UTF-8.
     fn unpack(array: &Array) -> Result<Vec<Self>>;
 }
 
@@ -63,6 +63,12 @@ impl Item for String {
         Array::from_strings(items.into_iter().map(String::into_bytes).collect(), shape)
     }
     fn unpack(array: &Array) -> Result<Vec<Self>> {
-        Ok(array.strings()?.iter().map(|s| String::from_utf8_lossy(s).into_owned()).collect())
+        let text = |(index, bytes): (usize, &Vec<u8>)| {
+            String::from_utf8(bytes.clone()).map_err(|_| {
+                err!(InvalidArgument, "string {index}: expected UTF-8, found other bytes")
+                    .help("read the bytes themselves with strings()")
+            })
+        };
+        array.strings()?.iter().enumerate().map(text).collect()
     }
 }

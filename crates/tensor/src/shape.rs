@@ -41,9 +41,13 @@ impl Shape {
         self.0.len()
     }
 
-    /// The number of elements. Shapes made through [`Shape::checked`] never overflow here.
+    /// The number of elements; `usize::MAX` where it overflows, which no array has. Shapes made through
+    /// [`Shape::checked`] never do.
     pub fn elements(&self) -> usize {
-        self.0.iter().product()
+        if self.0.contains(&0) {
+            return 0;
+        }
+        self.0.iter().fold(1, |n, &d| n.saturating_mul(d))
     }
 
     /// The shape with these sizes, refused if its element count, times `element_bytes`, overflows half the address space.
@@ -104,7 +108,10 @@ impl Shape {
         if (0..rank).contains(&found) {
             return Ok(found as usize);
         }
-        Err(err!(OutOfRange, "axis: expected {} to {}, found {axis}", -rank, rank - 1).operand("shape", self))
+        match rank {
+            0 => Err(err!(OutOfRange, "axis {axis}: a scalar has no axes")),
+            _ => Err(err!(OutOfRange, "axis: expected {} to {}, found {axis}", -rank, rank - 1).operand("shape", self)),
+        }
     }
 
     /// Sorted, distinct axes from ones that may count from the back; all axes for an empty list.

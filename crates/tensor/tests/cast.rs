@@ -76,3 +76,49 @@ fn strings_and_numbers_do_not_mix() {
     assert_eq!(Array::scalar(1_i32).cast(DType::Str).unwrap_err().code(), Code::DtypeMismatch);
     assert_eq!(text.cast(DType::Str).unwrap(), text);
 }
+/// Whether `found` is the one of two neighbours that is nearer to `x`, or the even one in the middle.
+fn is_nearest(x: f64, found: f64, neighbours: [f64; 2], is_even: bool) -> bool {
+    let other = if found == neighbours[0] { neighbours[1] } else { neighbours[0] };
+    let (own, others) = ((x - found).abs(), (x - other).abs());
+    neighbours.contains(&found) && (own < others || own == others && is_even)
+}
+
+#[test]
+fn doubles_round_to_the_nearest_half_even_beside_ties() {
+    // Every positive finite half, and doubles a hair from the middle of it and the next.
+    let mut checked = 0;
+    for bits in (0..0x7bfe_u16).step_by(3) {
+        let (low, high) = (f16::from_bits(bits).to_f64(), f16::from_bits(bits + 1).to_f64());
+        let (blow, bhigh) = (bf16::from_bits(bits).to_f64(), bf16::from_bits(bits + 1).to_f64());
+        for hair in [-1e-13, 0.0, 1e-13] {
+            for sign in [1.0, -1.0] {
+                let x = sign * (low + high) / 2.0 * (1.0 + hair);
+                let found = Array::scalar(x).cast(DType::F16).unwrap().item::<f16>().unwrap();
+                assert!(
+                    is_nearest(x, found.to_f64(), [sign * low, sign * high], found.to_bits() & 1 == 0),
+                    "{x} {found}"
+                );
+                let x = sign * (blow + bhigh) / 2.0 * (1.0 + hair);
+                let found = Array::scalar(x).cast(DType::BF16).unwrap().item::<bf16>().unwrap();
+                assert!(
+                    is_nearest(x, found.to_f64(), [sign * blow, sign * bhigh], found.to_bits() & 1 == 0),
+                    "{x} {found}"
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 60_000, "{checked}");
+}
+
+#[test]
+fn large_integers_round_once() {
+    // 2^60 + 2^52 is a tie of bfloat16; one more is not, though f64 cannot hold it.
+    let x = Array::from_literal([1_i64 << 60 | 1 << 52, 1 << 60 | 1 << 52 | 1, -(1 << 60 | 1 << 52 | 1)]).unwrap();
+    let found = x.cast(DType::BF16).unwrap().to_f64().unwrap();
+    let step = (1_u64 << 53) as f64;
+    assert_eq!(found, [2.0_f64.powi(60), 2.0_f64.powi(60) + step, -2.0_f64.powi(60) - step]);
+    let x = Array::from_literal([u64::MAX, 1 << 63 | 1 << 39]).unwrap();
+    assert_eq!(x.cast(DType::F32).unwrap().to_vec::<f32>().unwrap(), [2.0_f32.powi(64), 2.0_f32.powi(63)]);
+    assert_eq!(x.cast(DType::F16).unwrap().to_f64().unwrap(), [f64::INFINITY; 2]);
+}

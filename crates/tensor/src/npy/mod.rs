@@ -124,7 +124,7 @@ pub(crate) fn read(source: &mut dyn Read, len: u64, limits: &Limits) -> Result<A
         let strings = read_strings(source, &header, shape.elements())?;
         return Array::from_strings(row_major(strings, &header), shape);
     };
-    let mut array = Array::zeros(dtype, shape);
+    let mut array = Array::try_zeros(dtype, shape)?;
     source.read_exact(array.bytes_mut()).map_err(failed)?;
     if header.big_endian != cfg!(target_endian = "big") {
         swap_bytes(array.bytes_mut(), swap_unit(dtype));
