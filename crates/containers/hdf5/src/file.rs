@@ -144,20 +144,54 @@ impl Dataset {
         &self.attributes
     }
 
+    /// Bytes of all values together.
+    pub fn byte_len(&self) -> usize {
+        self.byte_len
+    }
+
     /// All values in row-major order, each little-endian.
     ///
     /// # Errors
     /// `dtype_mismatch` for texts and types this crate does not read; `corrupt`; `io`.
     pub fn read_bytes(&self) -> Result<Vec<u8>> {
+        self.expect_numbers()?;
+        let mut bytes = self.read_stored()?;
+        self.order(&mut bytes);
+        Ok(bytes)
+    }
+
+    /// [`Dataset::read_bytes`] into memory the caller has, [`Dataset::byte_len`] bytes of it. Values that lie in the
+    /// file in one run are read into place.
+    ///
+    /// # Errors
+    /// As [`Dataset::read_bytes`]; `shape_mismatch` for another number of bytes.
+    pub fn read_into(&self, values: &mut [u8]) -> Result<()> {
+        self.expect_numbers()?;
+        if values.len() != self.byte_len {
+            let (expected, found) = (self.byte_len, values.len());
+            fail!(ShapeMismatch, "{}: expected room for {expected} bytes, found {found}", self.path);
+        }
+        match self.storage {
+            Storage::Run(address) => self.input.read_values(address, values)?,
+            _ => values.copy_from_slice(&self.read_stored()?),
+        }
+        self.order(values);
+        Ok(())
+    }
+
+    fn expect_numbers(&self) -> Result<()> {
         if self.dtype().size().is_none() {
             fail!(DtypeMismatch, "{}: expected numbers, found values of type {}", self.path, self.dtype().name());
         }
-        let mut bytes = self.read_stored()?;
+        Ok(())
+    }
+
+    /// Turns the file's byte order into little-endian.
+    fn order(&self, values: &mut [u8]) {
         if self.stored.big_endian {
             let parts = if self.dtype() == Dtype::Complex64 { 4 } else { self.stored.size as usize };
-            bytes.chunks_exact_mut(parts).for_each(<[u8]>::reverse);
+            values.chunks_exact_mut(parts).for_each(<[u8]>::reverse);
         }
-        Ok(bytes)
     }
 
     /// All values in row-major order as Rust numbers of the same type.

@@ -23,6 +23,12 @@ fn values_of_odd_types_are_read() {
     let dataset = |name: &str| file.root().dataset(name).unwrap();
     assert_eq!(dataset("be_f8").read::<f64>().unwrap(), [1.0, -2.5]);
     assert_eq!(dataset("be_i2").read::<i16>().unwrap(), [1, -2, 3, 256]);
+    for name in ["be_i2", "half", "one", "unwritten"] {
+        let mut values = vec![7; dataset(name).byte_len()];
+        dataset(name).read_into(&mut values).unwrap();
+        assert_eq!(values, dataset(name).read_bytes().unwrap());
+    }
+    assert_eq!(dataset("one").read_into(&mut [0; 7]).unwrap_err().code(), Code::ShapeMismatch);
     assert_eq!(dataset("be_c8").dtype(), Dtype::Complex64);
     let complex: Vec<u8> = [1.0_f32, -2.0].iter().flat_map(|x| x.to_le_bytes()).collect();
     assert_eq!(dataset("be_c8").read_bytes().unwrap(), complex);
