@@ -5,6 +5,7 @@ pub mod element;
 pub mod gemm;
 pub mod isa;
 pub mod lanes;
+pub mod optim;
 mod pack;
 pub mod parallel;
 pub mod peak;
@@ -15,3 +16,5 @@ mod tile;
 pub mod vmath;
 
 pub use tile::Float;
+pub mod random;
+mod shared;
