@@ -6,7 +6,7 @@ use bytemuck::{Pod, Zeroable};
 struct Line([u8; 64]);
 
 /// Zeroed bytes that start on a 64-byte boundary.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Buffer {
     lines: Box<[Line]>,
     len: usize,

@@ -24,6 +24,11 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// `unsupported` for a graph that the backend cannot run.
     fn compile(&self, graph: &Graph) -> Result<Box<dyn Executable>>;
+
+    /// Runs `work` where running graphs costs least: for a CPU, inside its thread pool. Many runs belong in one call.
+    fn enter(&self, work: &mut (dyn FnMut() + Send)) {
+        work();
+    }
 }
 
 /// A graph made ready to run.
@@ -32,7 +37,7 @@ pub trait Executable: Send + Sync {
     /// is reused where it fits.
     ///
     /// # Errors
-    /// What only values can tell; variables then keep their old values.
+    /// What only values can tell. Some variables may have been updated by then.
     fn run(&self, arguments: &[&Array], outputs: &mut Vec<Array>) -> Result<()>;
 
     /// Lines that say how the graph will run: steps, fused groups, memory.

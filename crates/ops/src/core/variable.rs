@@ -1,7 +1,7 @@
 //! `Variable`: the one mutable thing.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use cornet_tensor::{Array, DType, Result, Shape, err};
 
@@ -27,15 +27,18 @@ struct Inner {
     name: String,
     ty: Type,
     trainable: bool,
-    state: RwLock<State>,
+    state: Mutex<State>,
+    /// Signals that a value is back from [`Variable::checkout`].
+    returned: Condvar,
 }
 
-/// What a variable holds; executors borrow it to update in place.
 #[derive(Default)]
-pub struct State {
+struct State {
     value: Option<Array>,
     /// Names the value among tensors; changes with every assignment.
     version: u64,
+    /// An executor has the value, to change it in place.
+    out: bool,
 }
 
 impl Variable {
@@ -63,8 +66,8 @@ impl Variable {
 
     /// A variable without a value yet; reading it before an assignment is an error that names it.
     pub fn uninitialized(name: impl Into<String>, ty: Type, trainable: bool) -> Self {
-        let state = RwLock::default();
-        Self(Arc::new(Inner { id: fresh_id(), name: name.into(), ty, trainable, state }))
+        let (state, returned) = (Mutex::default(), Condvar::new());
+        Self(Arc::new(Inner { id: fresh_id(), name: name.into(), ty, trainable, state, returned }))
     }
 
     /// The name.
@@ -137,7 +140,7 @@ impl Variable {
     /// `shape_mismatch` or `dtype_mismatch`.
     pub fn set(&self, array: Array) -> Result<()> {
         self.check(&Type::of(&array))?;
-        let mut state = self.lock_mut();
+        let mut state = self.lock();
         state.value = Some(array);
         state.version = fresh_id();
         Ok(())
@@ -171,14 +174,35 @@ impl Variable {
         self.assign(&(self.read() - delta))
     }
 
-    /// The state, to read.
-    pub fn lock(&self) -> RwLockReadGuard<'_, State> {
-        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
+    /// Takes the value out, to be changed in place and given back by [`Variable::checkin`]; readers wait meanwhile. Who
+    /// takes several takes them in the order of their ids.
+    ///
+    /// # Errors
+    /// `uninitialized`.
+    pub fn checkout(&self) -> Result<Array> {
+        let mut state = self.lock();
+        let value = state.value.take().ok_or_else(|| self.no_value())?;
+        state.out = true;
+        Ok(value)
     }
 
-    /// The state, to update in place; see [`State::value_mut`].
-    pub fn lock_mut(&self) -> RwLockWriteGuard<'_, State> {
-        self.0.state.write().unwrap_or_else(PoisonError::into_inner)
+    /// Gives back, changed, what [`Variable::checkout`] took.
+    pub fn checkin(&self, value: Array) {
+        let mut state = self.lock_now();
+        state.value = Some(value);
+        state.version = fresh_id();
+        state.out = false;
+        self.0.returned.notify_all();
+    }
+
+    /// The state, once no executor has the value.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let state = self.lock_now();
+        self.0.returned.wait_while(state, |s| s.out).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_now(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The error of reading this variable before it has a value.
@@ -196,19 +220,6 @@ impl Variable {
                 .help(format!("cast the value to {}", self.dtype())));
         }
         Ok(())
-    }
-}
-
-impl State {
-    /// The value.
-    pub fn value(&self) -> Option<&Array> {
-        self.value.as_ref()
-    }
-
-    /// The value, to change in place; counts as an assignment.
-    pub fn value_mut(&mut self) -> Option<&mut Array> {
-        self.version = fresh_id();
-        self.value.as_mut()
     }
 }
 

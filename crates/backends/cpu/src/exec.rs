@@ -1,0 +1,254 @@
+//! Runs a lowered graph.
+
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+
+use cornet_error::{Result, err};
+use cornet_kernels::pointwise::Input;
+use cornet_ops::{Call, Executable, Type, run_reference};
+use cornet_tensor::{Array, Buffer, DType};
+use smallvec::SmallVec;
+
+use crate::kernel::Io;
+use crate::lower::{Lowered, Place, Source, Step, Work};
+use crate::{bytes_of, pool};
+
+/// A lowered graph with the memory of its runs.
+pub(crate) struct Plan {
+    lowered: Lowered,
+    /// Memory of runs that have ended; concurrent runs have one each.
+    idle: Mutex<Vec<Memory>>,
+}
+
+/// The buffers of one run, made once.
+struct Memory {
+    slots: Vec<Buffer>,
+    texts: Vec<Array>,
+    scratch: Buffer,
+    /// The variables' values while the run has them.
+    variables: Vec<Option<Array>>,
+}
+
+/// What a step writes, taken out of the memory while the step runs.
+enum Taken {
+    Slot(usize, Buffer),
+    Variable(usize, Array),
+}
+
+impl Plan {
+    pub fn new(lowered: Lowered) -> Self {
+        Self { lowered, idle: Mutex::default() }
+    }
+
+    fn new_memory(&self) -> Memory {
+        Memory {
+            slots: self.lowered.slots.iter().map(|&bytes| Buffer::zeroed(bytes)).collect(),
+            texts: vec![Array::zeros(DType::Str, [0]); self.lowered.texts],
+            scratch: Buffer::zeroed(self.lowered.scratch),
+            variables: Vec::with_capacity(self.lowered.variables.len()),
+        }
+    }
+
+    /// Takes the variables' values: out of those that are updated, shares of the others. By id, so that two runs never
+    /// wait for each other.
+    fn check_out(&self, memory: &mut Memory) -> Result<()> {
+        for bound in &self.lowered.variables {
+            let value = match (bound.updated, bound.read || bound.variable.is_initialized()) {
+                (true, true) => bound.variable.checkout(),
+                (true, false) => Ok(Array::zeros(bound.variable.dtype(), bound.variable.shape())),
+                (false, _) => bound.variable.value(),
+            };
+            match value {
+                Ok(value) => memory.variables.push(Some(value)),
+                Err(error) => {
+                    self.check_in(memory);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_in(&self, memory: &mut Memory) {
+        for (bound, value) in self.lowered.variables.iter().zip(memory.variables.drain(..)) {
+            if let (true, Some(value)) = (bound.updated, value) {
+                bound.variable.checkin(value);
+            }
+        }
+    }
+
+    fn run_steps(&self, arguments: &[&Array], memory: &mut Memory) -> Result<()> {
+        for step in &self.lowered.steps {
+            let done = match &step.work {
+                Work::Kernel(_) => self.run_kernel(step, arguments, memory),
+                Work::Reference { .. } => self.run_reference(step, arguments, memory),
+            };
+            done.map_err(|e| match &step.scope {
+                Some(scope) => e.within(&**scope),
+                None => e,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn run_kernel(&self, step: &Step, arguments: &[&Array], memory: &mut Memory) -> Result<()> {
+        let Work::Kernel(kernel) = &step.work else { return Ok(()) };
+        let mut taken: SmallVec<[Taken; 4]> = SmallVec::new();
+        for &(place, _) in &step.outputs {
+            taken.push(memory.take(place)?);
+        }
+        let mut scratch = std::mem::take(&mut memory.scratch);
+        let result = {
+            let mut inputs: SmallVec<[Input<'_>; 16]> = SmallVec::new();
+            for source in &step.inputs {
+                inputs.push(match *source {
+                    Source::Output(o) => Input::Output(o),
+                    Source::At(place, 0) => Input::Bytes(self.bytes(place, arguments, memory)?),
+                    Source::At(place, first) => Input::At(self.bytes(place, arguments, memory)?, first),
+                });
+            }
+            let mut outputs: SmallVec<[&mut [u8]; 4]> = SmallVec::new();
+            for (taken, &(_, bytes)) in taken.iter_mut().zip(&step.outputs) {
+                outputs.push(taken.bytes_mut().get_mut(..bytes).ok_or_else(|| err!(Internal, "a buffer is too small"))?);
+            }
+            kernel.run(Io { inputs: &inputs, outputs: &mut outputs, scratch: scratch.bytes_mut() })
+        };
+        memory.scratch = scratch;
+        taken.into_iter().for_each(|t| memory.put(t));
+        result
+    }
+
+    fn bytes<'a>(&'a self, place: Place, arguments: &[&'a Array], memory: &'a Memory) -> Result<&'a [u8]> {
+        let missing = || err!(Internal, "{}: nothing at {place:?}", self.lowered.name);
+        Ok(match place {
+            Place::Slot(i) => memory.slots[i].bytes(),
+            Place::Argument(i) => arguments.get(i).ok_or_else(missing)?.bytes(),
+            Place::Constant(i) => self.lowered.constants[i].bytes(),
+            Place::Variable(i) => memory.variables.get(i).and_then(Option::as_ref).ok_or_else(missing)?.bytes(),
+            Place::Text(_) => return Err(missing()),
+        })
+    }
+
+    /// The value at a place as an array of its own.
+    fn array(&self, place: Place, ty: &Type, arguments: &[&Array], memory: &Memory) -> Result<Array> {
+        match place {
+            Place::Argument(i) if arguments.get(i).is_some_and(|a| Type::of(a) == *ty) => Ok(arguments[i].clone()),
+            Place::Text(i) => Ok(memory.texts[i].clone()),
+            Place::Constant(i) if ty.dtype == DType::Str => self.lowered.constants[i].reshaped(&ty.shape),
+            _ => {
+                let bytes = self.bytes(place, arguments, memory)?;
+                let bytes = bytes.get(..bytes_of(ty)).ok_or_else(|| err!(Internal, "a buffer is too small"))?;
+                Array::from_bytes(ty.dtype, &ty.shape, bytes)
+            }
+        }
+    }
+
+    fn run_reference(&self, step: &Step, arguments: &[&Array], memory: &mut Memory) -> Result<()> {
+        let Work::Reference { op, attrs, inputs: types } = &step.work else { return Ok(()) };
+        let mut inputs = Vec::with_capacity(step.inputs.len());
+        for (source, ty) in step.inputs.iter().zip(types) {
+            let Source::At(place, _) = *source else { return Err(err!(Internal, "a reference shares no memory")) };
+            inputs.push(self.array(place, ty, arguments, memory)?);
+        }
+        let results = run_reference(&Call { op, inputs: types, attrs }, &inputs).map_err(|e| e.within(op.name))?;
+        for (result, &(place, bytes)) in results.into_iter().zip(&step.outputs) {
+            match place {
+                Place::Text(i) => memory.texts[i] = result,
+                _ => {
+                    let mut taken = memory.take(place)?;
+                    taken.bytes_mut()[..bytes].copy_from_slice(result.bytes());
+                    memory.put(taken);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_outputs(&self, arguments: &[&Array], memory: &Memory, outputs: &mut Vec<Array>) -> Result<()> {
+        outputs.truncate(self.lowered.outputs.len());
+        for (i, (place, ty)) in self.lowered.outputs.iter().enumerate() {
+            let reusable = ty.dtype != DType::Str && outputs.get_mut(i).is_some_and(|a| Type::of(a) == *ty && a.is_unique());
+            if reusable {
+                let bytes = &self.bytes(*place, arguments, memory)?[..bytes_of(ty)];
+                outputs[i].bytes_mut().copy_from_slice(bytes);
+                continue;
+            }
+            let array = self.array(*place, ty, arguments, memory)?;
+            match outputs.get_mut(i) {
+                Some(output) => *output = array,
+                None => outputs.push(array),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Memory {
+    fn take(&mut self, place: Place) -> Result<Taken> {
+        match place {
+            Place::Slot(i) => Ok(Taken::Slot(i, std::mem::take(&mut self.slots[i]))),
+            Place::Variable(i) => {
+                let value = self.variables.get_mut(i).and_then(Option::take);
+                value.map(|v| Taken::Variable(i, v)).ok_or_else(|| err!(Internal, "a variable is written twice at once"))
+            }
+            _ => Err(err!(Internal, "{place:?} is not written to")),
+        }
+    }
+
+    fn put(&mut self, taken: Taken) {
+        match taken {
+            Taken::Slot(i, buffer) => self.slots[i] = buffer,
+            Taken::Variable(i, array) => self.variables[i] = Some(array),
+        }
+    }
+}
+
+impl Taken {
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Taken::Slot(_, buffer) => buffer.bytes_mut(),
+            Taken::Variable(_, array) => array.bytes_mut(),
+        }
+    }
+}
+
+impl Executable for Plan {
+    fn run(&self, arguments: &[&Array], outputs: &mut Vec<Array>) -> Result<()> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = idle().pop();
+        let mut memory = found.unwrap_or_else(|| self.new_memory());
+        self.check_out(&mut memory)?;
+        let result = pool::install(|| self.run_steps(arguments, &mut memory))
+            .and_then(|()| self.write_outputs(arguments, &memory, outputs));
+        self.check_in(&mut memory);
+        idle().push(memory);
+        result
+    }
+
+    fn describe(&self) -> String {
+        let mut text = format!("plan {}: {} steps", self.lowered.name, self.lowered.steps.len());
+        let bytes: usize = self.lowered.slots.iter().sum();
+        let _ = writeln!(text, ", {} buffers of {} KiB together", self.lowered.slots.len(), bytes.div_ceil(1024));
+        for (i, step) in self.lowered.steps.iter().enumerate() {
+            let work = match &step.work {
+                Work::Kernel(kernel) => kernel.describe(),
+                Work::Reference { op, .. } => format!("reference {}", op.name),
+            };
+            let places = |p: &Place| match p {
+                Place::Variable(v) => format!("variable '{}'", self.lowered.variables[*v].variable.name()),
+                other => format!("{other:?}"),
+            };
+            let inputs: Vec<String> = step
+                .inputs
+                .iter()
+                .map(|s| match s {
+                    Source::At(p, _) => places(p),
+                    Source::Output(o) => format!("in place of output {o}"),
+                })
+                .collect();
+            let outputs: Vec<String> = step.outputs.iter().map(|(p, _)| places(p)).collect();
+            let _ = writeln!(text, "{i:4} {work}: {} -> {}", inputs.join(", "), outputs.join(", "));
+        }
+        text
+    }
+}

@@ -1,0 +1,114 @@
+//! Kernels bound to types and static arguments, ready to run on bytes.
+
+mod copy;
+mod matmul;
+mod pointwise;
+
+use cornet_error::Result;
+use cornet_kernels::pointwise::Input;
+use cornet_ops::{Call, Type};
+use cornet_tensor::{Array, Shape};
+
+pub(crate) use copy::strided_copy;
+pub(crate) use matmul::{Activation, MatMul, Side};
+pub(crate) use pointwise::{Fused, element, operation};
+
+use crate::bytes_of;
+
+/// What a kernel reads and writes.
+pub(crate) struct Io<'a, 'b> {
+    /// The inputs.
+    pub inputs: &'a [Input<'b>],
+    /// The outputs, dense.
+    pub outputs: &'a mut [&'b mut [u8]],
+    /// Memory of the size that the kernel asked for.
+    pub scratch: &'a mut [u8],
+}
+
+impl<'b> Io<'_, 'b> {
+    /// Input `i` as elements; never one that shares an output's memory.
+    pub fn input<T: cornet_tensor::Element>(&self, i: usize) -> &'b [T] {
+        match self.inputs[i] {
+            Input::Bytes(bytes) => bytemuck::cast_slice(bytes),
+            Input::At(bytes, start) => &bytemuck::cast_slice(bytes)[start..],
+            Input::Output(_) => &[],
+        }
+    }
+}
+
+/// A computation on bytes whose types and shapes are settled.
+pub(crate) trait Kernel: Send + Sync {
+    /// Computes all outputs.
+    fn run(&self, io: Io<'_, '_>) -> Result<()>;
+
+    /// Bytes of scratch memory it needs.
+    fn scratch(&self) -> usize {
+        0
+    }
+
+    /// Whether input `i` may lie in output `o`'s memory.
+    fn in_place(&self, _input: usize, _output: usize) -> bool {
+        false
+    }
+
+    /// What it is, for people.
+    fn describe(&self) -> String;
+}
+
+/// The kernel for one op on dense inputs, if there is one.
+pub(crate) fn select(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
+    if call.op.is_pointwise() || call.op.name == "cast" {
+        return pointwise::single(call);
+    }
+    match call.op.name {
+        "matmul" => matmul::single(call),
+        "broadcast_to" | "transpose" | "reshape" | "stop_gradient" => copy::single(call),
+        _ => None,
+    }
+}
+
+/// Runs a kernel on arrays, for eager execution.
+pub(crate) fn run_eagerly(kernel: &dyn Kernel, call: &Call<'_>, inputs: &[Array]) -> Result<Vec<Array>> {
+    let types = call.infer()?;
+    let mut results: Vec<Array> = types.iter().map(|ty| Array::zeros(ty.dtype, &ty.shape)).collect();
+    let inputs: Vec<Input<'_>> = inputs.iter().map(|a| Input::Bytes(a.bytes())).collect();
+    let mut scratch = cornet_tensor::Buffer::zeroed(kernel.scratch());
+    let mut outputs: Vec<&mut [u8]> = results.iter_mut().map(Array::bytes_mut).collect();
+    kernel.run(Io { inputs: &inputs, outputs: &mut outputs, scratch: scratch.bytes_mut() })?;
+    Ok(results)
+}
+
+/// How elements of a root value are read: by strides from an offset, in elements.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Layout {
+    pub shape: Shape,
+    pub strides: Vec<isize>,
+    pub offset: usize,
+}
+
+impl Layout {
+    /// Row-major without gaps.
+    pub fn dense(shape: &Shape) -> Self {
+        let strides = shape.strides().iter().map(|&s| s as isize).collect();
+        Self { shape: shape.clone(), strides, offset: 0 }
+    }
+
+    /// Whether elements lie in row-major order without gaps, from the start.
+    pub fn is_dense(&self) -> bool {
+        let dense = self.shape.strides();
+        let fits = |(i, &d): (usize, &usize)| d == 1 || self.strides[i] == dense[i] as isize;
+        self.offset == 0 && (self.shape.elements() == 0 || self.shape.iter().enumerate().all(fits))
+    }
+
+    /// The same elements stretched to another shape.
+    pub fn broadcast_to(&self, to: &[usize]) -> Vec<isize> {
+        let lead = to.len() - self.shape.rank();
+        let stretched = |i: usize| i < lead || self.shape[i - lead] == 1 && to[i] != 1;
+        (0..to.len()).map(|i| if stretched(i) { 0 } else { self.strides[i - lead] }).collect()
+    }
+}
+
+/// Scratch and outputs of a step take this many bytes.
+pub(crate) fn output_bytes(types: &[Type]) -> Vec<usize> {
+    types.iter().map(bytes_of).collect()
+}
