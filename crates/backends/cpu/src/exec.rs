@@ -100,12 +100,17 @@ impl Plan {
         let mut scratch = std::mem::take(&mut memory.scratch);
         let result = {
             let mut inputs: SmallVec<[Input<'_>; 16]> = SmallVec::new();
-            for source in &step.inputs {
-                inputs.push(match *source {
-                    Source::Output(o) => Input::Output(o),
-                    Source::At(place, 0) => Input::Bytes(self.bytes(place, arguments, memory)?),
-                    Source::At(place, first) => Input::At(self.bytes(place, arguments, memory)?, first),
-                });
+            for &(source, length) in &step.inputs {
+                let Source::At(place, first) = source else {
+                    inputs.push(match source {
+                        Source::Output(o) => Input::Output(o),
+                        Source::At(..) => Input::Bytes(&[]),
+                    });
+                    continue;
+                };
+                let bytes = self.bytes(place, arguments, memory)?;
+                let bytes = bytes.get(..length).ok_or_else(|| err!(Internal, "a buffer is too small"))?;
+                inputs.push(if first == 0 { Input::Bytes(bytes) } else { Input::At(bytes, first) });
             }
             let mut outputs: SmallVec<[&mut [u8]; 4]> = SmallVec::new();
             for (taken, &(_, bytes)) in taken.iter_mut().zip(&step.outputs) {
@@ -146,7 +151,7 @@ impl Plan {
     fn run_reference(&self, step: &Step, arguments: &[&Array], memory: &mut Memory) -> Result<()> {
         let Work::Reference { op, attrs, inputs: types } = &step.work else { return Ok(()) };
         let mut inputs = Vec::with_capacity(step.inputs.len());
-        for (source, ty) in step.inputs.iter().zip(types) {
+        for ((source, _), ty) in step.inputs.iter().zip(types) {
             let Source::At(place, _) = *source else { return Err(err!(Internal, "a reference shares no memory")) };
             inputs.push(self.array(place, ty, arguments, memory)?);
         }
@@ -241,7 +246,7 @@ impl Executable for Plan {
             let inputs: Vec<String> = step
                 .inputs
                 .iter()
-                .map(|s| match s {
+                .map(|(s, _)| match s {
                     Source::At(p, _) => places(p),
                     Source::Output(o) => format!("in place of output {o}"),
                 })

@@ -1,19 +1,19 @@
 //! Kernels bound to types and static arguments, ready to run on bytes.
 
 mod copy;
+mod conv;
 mod matmul;
 mod pointwise;
 
 use cornet_error::Result;
 use cornet_kernels::pointwise::Input;
-use cornet_ops::{Call, Type};
+use cornet_ops::Call;
 use cornet_tensor::{Array, Shape};
 
+pub(crate) use conv::conv;
 pub(crate) use copy::strided_copy;
 pub(crate) use matmul::{Activation, MatMul, Side};
-pub(crate) use pointwise::{Fused, element, operation};
-
-use crate::bytes_of;
+pub(crate) use pointwise::{Fused, Operation, element, operation};
 
 /// What a kernel reads and writes.
 pub(crate) struct Io<'a, 'b> {
@@ -62,6 +62,7 @@ pub(crate) fn select(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
     }
     match call.op.name {
         "matmul" => matmul::single(call),
+        "conv" | "conv_input_gradient" | "conv_kernel_gradient" => conv::conv(call, Activation::default()),
         "broadcast_to" | "transpose" | "reshape" | "stop_gradient" => copy::single(call),
         _ => None,
     }
@@ -106,9 +107,4 @@ impl Layout {
         let stretched = |i: usize| i < lead || self.shape[i - lead] == 1 && to[i] != 1;
         (0..to.len()).map(|i| if stretched(i) { 0 } else { self.strides[i - lead] }).collect()
     }
-}
-
-/// Scratch and outputs of a step take this many bytes.
-pub(crate) fn output_bytes(types: &[Type]) -> Vec<usize> {
-    types.iter().map(bytes_of).collect()
 }

@@ -248,9 +248,12 @@ impl Builder<'_> {
             self.place.insert(value, place);
             outputs.push((place, bytes));
         }
-        let inputs = draft.inputs.iter().zip(&shared).map(|(&(root, offset), shared)| match shared {
-            Some(output) => Source::Output(*output),
-            None => Source::At(self.place[&root], offset),
+        let inputs = draft.inputs.iter().zip(&shared).map(|(&(root, offset), shared)| {
+            let bytes = bytes_of(&self.units.types[root.index()]);
+            match shared {
+                Some(output) => (Source::Output(*output), bytes),
+                None => (Source::At(self.place[&root], offset), bytes),
+            }
         });
         let inputs = inputs.collect();
         if let Work::Kernel(kernel) = &draft.work {
@@ -317,7 +320,7 @@ impl Builder<'_> {
             let kernel = strided_copy(&Layout::dense(update.variable.shape()), 1)?;
             self.lowered.steps.push(Step {
                 work: Work::Kernel(kernel),
-                inputs: vec![Source::At(from, 0)],
+                inputs: vec![(Source::At(from, 0), bytes)],
                 outputs: vec![(Place::Variable(index), bytes)],
                 scope: None,
             });

@@ -75,8 +75,11 @@ pub(crate) enum Source {
 
 /// One kernel call.
 pub(crate) struct Step {
+    /// What it does.
     pub work: Work,
-    pub inputs: Vec<Source>,
+    /// What it reads, with the bytes of each value.
+    pub inputs: Vec<(Source, usize)>,
+    /// Where it writes, with the bytes of each result.
     pub outputs: Vec<(Place, usize)>,
     /// The layer or scope it was made in, for errors.
     pub scope: Option<std::sync::Arc<str>>,
