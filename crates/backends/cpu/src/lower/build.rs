@@ -259,8 +259,8 @@ impl Builder<'_> {
         if let Work::Kernel(kernel) = &draft.work {
             self.lowered.scratch = self.lowered.scratch.max(kernel.scratch());
         }
-        self.lowered.steps.push(Step { work: draft.work, inputs, outputs, scope });
         self.release(step, &draft, &shared);
+        self.lowered.steps.push(Step { work: draft.work, inputs, outputs, scope });
     }
 
     /// Where output `o` goes: a variable, the memory of an input that is needed no more, or a buffer.
