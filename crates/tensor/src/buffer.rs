@@ -1,27 +1,34 @@
-use bytemuck::{Pod, Zeroable};
+/// What a buffer is allocated in. Systems hand out memory zeroed already for this alignment, but clear it themselves,
+/// touching every page, for larger ones.
+type Unit = u128;
 
-/// One cache line; buffers are made of these so that every one starts on a 64-byte boundary.
-#[derive(Clone, Copy, Pod, Zeroable)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
-/// Zeroed bytes that start on a 64-byte boundary.
-#[derive(Clone, Default)]
+/// Zeroed bytes that start on a 64-byte boundary. Pages of a large buffer cost nothing until they are written.
+#[derive(Default)]
 pub struct Buffer {
-    lines: Box<[Line]>,
+    units: Box<[Unit]>,
+    /// Where the first boundary lies in `units`, in bytes.
+    start: usize,
     len: usize,
 }
 
 impl Buffer {
     /// `len` zero bytes.
+    ///
+    /// # Panics
+    /// If there is no memory for them, as `vec![0; len]` does.
     pub fn zeroed(len: usize) -> Self {
-        Self { lines: bytemuck::allocation::zeroed_slice_box(len.div_ceil(64)), len }
+        Self::try_zeroed(len).unwrap_or_else(|| panic!("no memory for {len} bytes"))
     }
 
     /// `len` zero bytes, or `None` if there is no memory for them.
     pub fn try_zeroed(len: usize) -> Option<Self> {
-        let lines = bytemuck::allocation::try_zeroed_slice_box(len.div_ceil(64)).ok()?;
-        Some(Self { lines, len })
+        let units = len.checked_add(LINE - size_of::<Unit>())?.div_ceil(size_of::<Unit>());
+        let units: Box<[Unit]> = bytemuck::allocation::try_zeroed_slice_box(units).ok()?;
+        let start = (units.as_ptr() as usize).next_multiple_of(LINE) - units.as_ptr() as usize;
+        Some(Self { units, start, len })
     }
 
     /// A copy of `bytes`.
@@ -33,11 +40,18 @@ impl Buffer {
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.lines)[..self.len]
+        &bytemuck::cast_slice(&self.units)[self.start..][..self.len]
     }
 
     /// The bytes, to write.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
+        &mut bytemuck::cast_slice_mut(&mut self.units)[self.start..][..self.len]
+    }
+}
+
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        // The boundary lies elsewhere in the new allocation.
+        Self::from_bytes(self.bytes())
     }
 }

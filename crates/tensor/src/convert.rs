@@ -186,12 +186,17 @@ impl Array {
     /// # Errors
     /// `dtype_mismatch` for strings.
     pub fn full(dtype: DType, shape: impl Into<Shape>, value: f64) -> Result<Self> {
-        let shape = shape.into();
         let one = Array::from_f64(dtype, [1], &[value])?;
         let mut array = Array::zeros(dtype, shape);
-        if one.bytes().iter().any(|&b| b != 0) {
-            array.bytes_mut().chunks_exact_mut(dtype.size()).for_each(|item| item.copy_from_slice(one.bytes()));
+        if one.bytes().iter().all(|&b| b == 0) {
+            return Ok(array);
         }
+        for_real!(dtype, T => array.as_mut_slice::<T>()?.fill(one.item()?), else {
+            match dtype {
+                DType::C64 => array.as_mut_slice::<Complex32>()?.fill(one.item()?),
+                _ => array.bytes_mut().fill(1),
+            }
+        });
         Ok(array)
     }
 
