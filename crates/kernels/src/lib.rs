@@ -1,5 +1,6 @@
 //! SIMD kernels over slices and strides.
 
+mod chunks;
 pub mod conv;
 pub mod element;
 pub mod gemm;
@@ -10,6 +11,7 @@ mod pack;
 pub mod parallel;
 pub mod peak;
 pub mod pointwise;
+pub mod pool;
 mod simd;
 mod special;
 mod tile;

@@ -118,12 +118,24 @@ impl<E> Tiles<E> {
 
 /// A float type with tiles.
 pub trait Float:
-    Copy + Send + Sync + PartialEq + PartialOrd + std::fmt::Debug + std::ops::Add<Output = Self> + sealed::Sealed + 'static
+    Copy
+    + Send
+    + Sync
+    + PartialEq
+    + PartialOrd
+    + std::fmt::Debug
+    + std::ops::Add<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + sealed::Sealed
+    + 'static
 {
     /// 0.
     const ZERO: Self;
     /// 1.
     const ONE: Self;
+    /// `self * b + c` rounded once; slow where the instruction set has no such instruction.
+    #[must_use]
+    fn fused(self, b: Self, c: Self) -> Self;
 }
 
 pub(crate) mod sealed {
@@ -143,10 +155,18 @@ pub(crate) const ZEROS: usize = 1024;
 impl Float for f32 {
     const ZERO: f32 = 0.0;
     const ONE: f32 = 1.0;
+    #[inline(always)]
+    fn fused(self, b: f32, c: f32) -> f32 {
+        self.mul_add(b, c)
+    }
 }
 impl Float for f64 {
     const ZERO: f64 = 0.0;
     const ONE: f64 = 1.0;
+    #[inline(always)]
+    fn fused(self, b: f64, c: f64) -> f64 {
+        self.mul_add(b, c)
+    }
 }
 
 impl sealed::Sealed for f32 {

@@ -40,7 +40,7 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    fn last_offset(&self) -> isize {
+    pub fn last_offset(&self) -> isize {
         self.offset + (self.taps as isize - 1).max(0) * self.offset_step
     }
 

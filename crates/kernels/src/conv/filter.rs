@@ -83,7 +83,7 @@ pub(super) fn run<T: Float>(isa: Isa, g: &ConvGeometry, x: &[T], dy: &[T], dw: &
 }
 
 /// Adds the partial filters to the first, in order.
-fn add_up<T: Float>(dw: &mut [T], partial: &[T]) {
+pub(super) fn add_up<T: Float>(dw: &mut [T], partial: &[T]) {
     let len = dw.len();
     let to = Shared(dw.as_mut_ptr());
     parallel_ranges(if partial.is_empty() { 0 } else { len }, 1 << 13, |start, end| {

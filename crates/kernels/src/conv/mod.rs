@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod correlate;
+mod depthwise;
 mod filter;
 mod geometry;
 mod place;
@@ -31,7 +32,7 @@ const LINE: usize = 16;
 /// Elements of scratch memory that [`forward`] wants.
 #[must_use]
 pub fn forward_scratch_len(g: &ConvGeometry) -> usize {
-    if is_product(g) {
+    if is_product(g) || g.is_depthwise() {
         return 0;
     }
     let padded = if wants_copy(g) { padded(g).input_len().saturating_add(LINE) } else { 0 };
@@ -41,7 +42,7 @@ pub fn forward_scratch_len(g: &ConvGeometry) -> usize {
 /// Elements of scratch memory that [`input_gradient`] wants.
 #[must_use]
 pub fn input_gradient_scratch_len(g: &ConvGeometry) -> usize {
-    if is_product(g) {
+    if is_product(g) || g.is_depthwise() {
         return 0;
     }
     Correlation::<f32>::packed_len(g.taps(), g.group_out(), g.group_in(), g.groups).saturating_add(LINE)
@@ -138,6 +139,9 @@ pub fn forward_on<T: Float>(
         let product = Gemm::row_major(g.positions(), g.out_channels, g.in_channels);
         return gemm_on(isa, &product, T::ONE, x, w, T::ZERO, y, epilogue);
     }
+    if g.is_depthwise() {
+        return depthwise::run(isa, g, forward_axes(g), x, w, y, epilogue);
+    }
     let (packed, scratch) = scratch.split_at_mut(packed_forward(g));
     if wants_copy(g) {
         let wide = padded(g);
@@ -152,19 +156,9 @@ pub fn forward_on<T: Float>(
     }
 }
 
-/// # Safety
-/// `x` and the slices are of the geometry's lengths.
-unsafe fn correlate_forward<T: Float>(
-    isa: Isa,
-    g: &ConvGeometry,
-    x: *const T,
-    w: &[T],
-    y: &mut [T],
-    epilogue: Epilogue<'_, T>,
-    packed: &mut [T],
-) {
+fn forward_axes(g: &ConvGeometry) -> [Axis; 3] {
     let output = g.output();
-    let axes = std::array::from_fn(|a| Axis {
+    std::array::from_fn(|a| Axis {
         taps: g.kernel[a],
         offset: -(g.pads[a][0] as isize),
         offset_step: g.dilations[a] as isize,
@@ -176,7 +170,21 @@ unsafe fn correlate_forward<T: Float>(
         dst: output[a],
         dst_first: 0,
         dst_step: 1,
-    });
+    })
+}
+
+/// # Safety
+/// `x` and the slices are of the geometry's lengths.
+unsafe fn correlate_forward<T: Float>(
+    isa: Isa,
+    g: &ConvGeometry,
+    x: *const T,
+    w: &[T],
+    y: &mut [T],
+    epilogue: Epilogue<'_, T>,
+    packed: &mut [T],
+) {
+    let axes = forward_axes(g);
     let mut sum = Correlation {
         tiles: T::tiles(isa),
         axes,
@@ -242,12 +250,12 @@ pub fn input_gradient_on<T: Float>(
         let product = Gemm::transposed_b(g.positions(), g.in_channels, g.out_channels);
         return gemm_on(isa, &product, T::ONE, dy, w, T::ZERO, dx, epilogue);
     }
+    if g.is_depthwise() {
+        return phases(g).for_each(|axes| depthwise::run(isa, g, axes, dy, w, dx, epilogue));
+    }
     let start = to_line(scratch);
     let mut to = scratch[start..].as_mut_ptr();
-    let [depth, height, width] = g.strides;
-    for phase in 0..depth * height * width {
-        let phase = [phase / (height * width), phase / width % height, phase % width];
-        let axes = std::array::from_fn(|a| gradient_axis(g, a, phase[a]));
+    for axes in phases(g) {
         let mut sum = Correlation {
             tiles: T::tiles(isa),
             axes,
@@ -274,7 +282,7 @@ pub fn input_gradient_on<T: Float>(
 /// Elements of scratch memory that [`filter_gradient`] wants.
 #[must_use]
 pub fn filter_gradient_scratch_len(g: &ConvGeometry) -> usize {
-    filter::scratch_len(g)
+    if g.is_depthwise() { depthwise::filter_scratch_len(g) } else { filter::scratch_len(g) }
 }
 
 /// The gradient with respect to the filter, `dw`, of a loss whose gradient with respect to the output is `dy`.
@@ -293,7 +301,20 @@ pub fn filter_gradient_on<T: Float>(isa: Isa, g: &ConvGeometry, x: &[T], dy: &[T
     assert_lengths(isa, g, x.len(), dw.len(), dy.len());
     let wanted = filter_gradient_scratch_len(g);
     assert!(scratch.len() >= wanted, "scratch: {wanted} elements wanted");
-    filter::run(isa, g, x, dy, dw, scratch);
+    if g.is_depthwise() {
+        depthwise::filter_gradient(isa, g, x, dy, dw, scratch);
+    } else {
+        filter::run(isa, g, x, dy, dw, scratch);
+    }
+}
+
+/// The input gradient's sums, one for each residue of the input position modulo the strides.
+fn phases(g: &ConvGeometry) -> impl Iterator<Item = [Axis; 3]> {
+    let [depth, height, width] = g.strides;
+    (0..depth * height * width).map(move |phase| {
+        let phase = [phase / (height * width), phase / width % height, phase % width];
+        std::array::from_fn(|a| gradient_axis(g, a, phase[a]))
+    })
 }
 
 /// The taps that reach input positions `phase` modulo the stride: `p + pad − k · dilation` is a multiple of it.

@@ -1,0 +1,474 @@
+//! Max and average pooling over one to three spatial axes, channels last, and their gradients.
+//!
+//! Padding never counts: a maximum is over the positions inside the input, an average is their sum over their number
+//! (TensorFlow's rule), unless the caller asks for the window's size (ONNX's `count_include_pad`). A window that lies
+//! wholly in the padding has a maximum of the caller's choice and an average of 0.
+//!
+//! Work is cut by image and by block of channels, which are independent, so that results do not depend on the number
+//! of threads.
+#![allow(unsafe_code)]
+
+use crate::chunks::{by_chunks, chunk, chunk_mut};
+use crate::gemm::Shared;
+use crate::isa::Isa;
+use crate::lanes::{Lanes, Task, dispatch};
+use crate::parallel::parallel_for;
+use crate::tile::Float;
+use std::ops::{Add, Div, Range};
+
+/// Sizes of a pooling: input `[batch, depth, height, width, channels]`, output `[batch, od, oh, ow, channels]`,
+/// row-major without gaps; one and two axes have leading sizes of 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PoolGeometry {
+    /// Images.
+    pub batch: usize,
+    /// Depth, height and width of the input.
+    pub input: [usize; 3],
+    /// Channels.
+    pub channels: usize,
+    /// Depth, height and width of the window.
+    pub window: [usize; 3],
+    /// Steps between windows.
+    pub strides: [usize; 3],
+    /// Padding before and after each axis.
+    pub pads: [[usize; 2]; 3],
+}
+
+impl PoolGeometry {
+    /// Over two axes, windows side by side, no padding.
+    #[must_use]
+    pub const fn pool2d(batch: usize, [height, width]: [usize; 2], channels: usize, [wh, ww]: [usize; 2]) -> Self {
+        let (input, window) = ([1, height, width], [1, wh, ww]);
+        PoolGeometry { batch, input, channels, window, strides: window, pads: [[0; 2]; 3] }
+    }
+
+    /// The same with other strides.
+    #[must_use]
+    pub const fn strides(self, strides: [usize; 3]) -> Self {
+        PoolGeometry { strides, ..self }
+    }
+
+    /// The same with other padding.
+    #[must_use]
+    pub const fn pads(self, pads: [[usize; 2]; 3]) -> Self {
+        PoolGeometry { pads, ..self }
+    }
+
+    /// The same with TensorFlow's `SAME` padding.
+    #[must_use]
+    pub fn same(self) -> Self {
+        self.pads(self.as_conv().same().pads)
+    }
+
+    fn as_conv(&self) -> crate::conv::ConvGeometry {
+        crate::conv::ConvGeometry::conv3d(self.batch, self.input, self.channels, self.window, self.channels)
+            .strides(self.strides)
+            .pads(self.pads)
+    }
+
+    /// Depth, height and width of the output; 0 where the window does not fit.
+    #[must_use]
+    pub fn output(&self) -> [usize; 3] {
+        self.as_conv().output()
+    }
+
+    /// Elements of the input.
+    #[must_use]
+    pub fn input_len(&self) -> usize {
+        self.as_conv().input_len()
+    }
+
+    /// Elements of the output.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        self.as_conv().output_len()
+    }
+
+    fn assert_fits(&self, x: usize, y: usize) {
+        self.as_conv().assert_sound();
+        assert_eq!(x, self.input_len(), "the input's length does not fit {self:?}");
+        assert_eq!(y, self.output_len(), "the output's length does not fit {self:?}");
+    }
+
+    /// The positions of the input under the window at output position `o`, on one axis.
+    #[inline(always)]
+    fn under(&self, axis: usize, o: usize) -> Range<usize> {
+        let (start, pad) = (o * self.strides[axis], self.pads[axis][0]);
+        start.saturating_sub(pad)..(start + self.window[axis]).saturating_sub(pad).min(self.input[axis])
+    }
+}
+
+/// Channels of a task.
+const BLOCK: usize = 64;
+
+/// Runs `image(n, channels)` for every image and block of channels.
+fn for_blocks(g: &PoolGeometry, image: impl Fn(usize, Range<usize>) + Sync) {
+    let blocks = g.channels.div_ceil(BLOCK);
+    parallel_for(g.batch * blocks, |task| {
+        let (n, block) = (task / blocks, task % blocks);
+        image(n, block * BLOCK..((block + 1) * BLOCK).min(g.channels));
+    });
+}
+
+/// Calls `visit(first position under the window, output position)` for every window of image `n`; what is under a
+/// window is given by rows: `[depth, height, width]` ranges.
+#[inline(always)]
+fn windows(g: &PoolGeometry, n: usize, mut visit: impl FnMut([Range<usize>; 3], usize)) {
+    let [depth, height, width] = g.output();
+    for z in 0..depth {
+        for y in 0..height {
+            for x in 0..width {
+                let output = ((n * depth + z) * height + y) * width + x;
+                visit([g.under(0, z), g.under(1, y), g.under(2, x)], output);
+            }
+        }
+    }
+}
+
+/// Calls `visit` with the index of every position of image `n` inside the ranges, in order.
+#[inline(always)]
+fn positions(g: &PoolGeometry, n: usize, under: &[Range<usize>; 3], mut visit: impl FnMut(usize)) {
+    let [depth, height, width] = g.input;
+    for z in under[0].clone() {
+        for y in under[1].clone() {
+            let row = ((n * depth + z) * height + y) * width;
+            for x in under[2].clone() {
+                visit(row + x);
+            }
+        }
+    }
+}
+
+/// Whether `x` displaces the best value so far: a greater number does, a NaN does once, and nothing displaces a NaN.
+#[allow(clippy::eq_op)]
+#[inline(always)]
+fn beats<T: PartialOrd + Copy>(x: T, best: T) -> bool {
+    (x > best) | ((x != x) & (best == best))
+}
+
+/// The maximum of every window; `lowest` where a window lies wholly in the padding. NaN where a window holds one.
+///
+/// # Panics
+/// When a step is zero or a slice is not of the length that the geometry says.
+pub fn max_forward<T: Copy + PartialOrd + Send + Sync>(g: &PoolGeometry, x: &[T], y: &mut [T], lowest: T) {
+    max_forward_on(Isa::detect(), g, x, y, lowest);
+}
+
+/// [`max_forward`] with a named instruction set (or the nearest lesser one this CPU runs).
+///
+/// # Panics
+/// As [`max_forward`].
+pub fn max_forward_on<T: Copy + PartialOrd + Send + Sync>(isa: Isa, g: &PoolGeometry, x: &[T], y: &mut [T], lowest: T) {
+    g.assert_fits(x.len(), y.len());
+    let y = Shared(y.as_mut_ptr());
+    for_blocks(g, |n, channels| dispatch(isa, MaxForward { g, x: x.as_ptr(), y: y.get(), lowest, n, channels }));
+}
+
+struct MaxForward<'a, T> {
+    g: &'a PoolGeometry,
+    x: *const T,
+    y: *mut T,
+    lowest: T,
+    n: usize,
+    channels: Range<usize>,
+}
+
+impl<T: Copy + PartialOrd> Task for MaxForward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) {
+        windows(self.g, self.n, |under, output| {
+            // SAFETY: the lengths were checked; this task alone writes these channels of this image.
+            by_chunks!(self.channels.clone(), |c, L| unsafe { self.window::<L>(&under, output, c) });
+        });
+    }
+}
+
+impl<T: Copy + PartialOrd> MaxForward<'_, T> {
+    /// # Safety
+    /// `c .. c + L` are channels, and no one else writes them.
+    #[inline(always)]
+    unsafe fn window<const L: usize>(&self, under: &[Range<usize>; 3], output: usize, c: usize) {
+        let mut best = [self.lowest; L];
+        let mut first = true;
+        positions(self.g, self.n, under, |at| {
+            // SAFETY: positions lie inside the input.
+            let x = unsafe { chunk::<T, L>(self.x, at * self.g.channels + c) };
+            if first {
+                best = *x;
+                first = false;
+            } else {
+                for (best, &x) in best.iter_mut().zip(x) {
+                    *best = if beats(x, *best) { x } else { *best };
+                }
+            }
+        });
+        // SAFETY: the caller's contract.
+        unsafe { *chunk_mut::<T, L>(self.y, output * self.g.channels + c) = best };
+    }
+}
+
+/// The gradient of [`max_forward`] with respect to its input: each window's `dy` goes to the first position, in the
+/// order of memory, that holds the window's maximum. `dx` is overwritten.
+///
+/// # Panics
+/// As [`max_forward`].
+pub fn max_gradient<T>(g: &PoolGeometry, x: &[T], dy: &[T], dx: &mut [T])
+where
+    T: Copy + PartialOrd + Default + Add<Output = T> + Send + Sync,
+{
+    max_gradient_on(Isa::detect(), g, x, dy, dx);
+}
+
+/// [`max_gradient`] with a named instruction set (or the nearest lesser one this CPU runs).
+///
+/// # Panics
+/// As [`max_forward`].
+pub fn max_gradient_on<T>(isa: Isa, g: &PoolGeometry, x: &[T], dy: &[T], dx: &mut [T])
+where
+    T: Copy + PartialOrd + Default + Add<Output = T> + Send + Sync,
+{
+    g.assert_fits(x.len(), dy.len());
+    assert_eq!(dx.len(), x.len(), "the gradient's length is the input's");
+    let dx = Shared(dx.as_mut_ptr());
+    for_blocks(g, |n, channels| {
+        dispatch(isa, MaxGradient { g, x: x.as_ptr(), dy: dy.as_ptr(), dx: dx.get(), n, channels });
+    });
+}
+
+struct MaxGradient<'a, T> {
+    g: &'a PoolGeometry,
+    x: *const T,
+    dy: *const T,
+    dx: *mut T,
+    n: usize,
+    channels: Range<usize>,
+}
+
+impl<T: Copy + PartialOrd + Default + Add<Output = T>> Task for MaxGradient<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) {
+        // SAFETY: the lengths were checked; this task alone writes these channels of this image.
+        unsafe { clear(self.g, self.n, self.channels.clone(), self.dx) };
+        windows(self.g, self.n, |under, output| {
+            // SAFETY: as above.
+            by_chunks!(self.channels.clone(), |c, L| unsafe { self.window::<L>(&under, output, c) });
+        });
+    }
+}
+
+impl<T: Copy + PartialOrd + Default + Add<Output = T>> MaxGradient<'_, T> {
+    /// # Safety
+    /// `c .. c + L` are channels, and no one else writes them.
+    #[inline(always)]
+    unsafe fn window<const L: usize>(&self, under: &[Range<usize>; 3], output: usize, c: usize) {
+        let mut best = [T::default(); L];
+        let mut winner = [0u32; L];
+        let mut count = 0u32;
+        positions(self.g, self.n, under, |at| {
+            // SAFETY: positions lie inside the input.
+            let x = unsafe { chunk::<T, L>(self.x, at * self.g.channels + c) };
+            if count == 0 {
+                best = *x;
+            } else {
+                for ((best, winner), &x) in best.iter_mut().zip(&mut winner).zip(x) {
+                    let wins = beats(x, *best);
+                    *best = if wins { x } else { *best };
+                    *winner = if wins { count } else { *winner };
+                }
+            }
+            count += 1;
+        });
+        // SAFETY: windows lie inside the output.
+        let dy = unsafe { chunk::<T, L>(self.dy, output * self.g.channels + c) };
+        count = 0;
+        positions(self.g, self.n, under, |at| {
+            // SAFETY: the caller's contract.
+            let dx = unsafe { chunk_mut::<T, L>(self.dx, at * self.g.channels + c) };
+            for ((dx, &dy), &winner) in dx.iter_mut().zip(dy).zip(&winner) {
+                *dx = if winner == count { *dx + dy } else { *dx };
+            }
+            count += 1;
+        });
+    }
+}
+
+/// Zeros the channels of image `n`.
+///
+/// # Safety
+/// `dx` points to the input's gradient, whose channels no one else touches meanwhile.
+#[inline(always)]
+unsafe fn clear<T: Copy + Default>(g: &PoolGeometry, n: usize, channels: Range<usize>, dx: *mut T) {
+    let size: usize = g.input.iter().product();
+    for at in n * size..(n + 1) * size {
+        // SAFETY: the caller's contract.
+        unsafe {
+            std::slice::from_raw_parts_mut(dx.add(at * g.channels + channels.start), channels.len()).fill(T::default());
+        }
+    }
+}
+
+/// What an average divides by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Divisor {
+    /// The positions of the window inside the input.
+    #[default]
+    Inside,
+    /// All positions of the window, padding included.
+    Window,
+}
+
+impl Divisor {
+    #[inline(always)]
+    fn of(self, g: &PoolGeometry, under: &[Range<usize>; 3]) -> usize {
+        match self {
+            Divisor::Inside => under.iter().map(Range::len).product(),
+            Divisor::Window => g.window.iter().product(),
+        }
+    }
+}
+
+/// A float that can be averaged.
+pub trait Averaged: Float + Div<Output = Self> + Default {
+    /// The nearest float to a count.
+    fn from_count(count: usize) -> Self;
+}
+
+impl Averaged for f32 {
+    #[inline(always)]
+    fn from_count(count: usize) -> f32 {
+        count as f32
+    }
+}
+
+impl Averaged for f64 {
+    #[inline(always)]
+    fn from_count(count: usize) -> f64 {
+        count as f64
+    }
+}
+
+/// The average of every window.
+///
+/// # Panics
+/// When a step is zero or a slice is not of the length that the geometry says.
+pub fn average_forward<T: Averaged>(g: &PoolGeometry, x: &[T], y: &mut [T], divisor: Divisor) {
+    average_forward_on(Isa::detect(), g, x, y, divisor);
+}
+
+/// [`average_forward`] with a named instruction set (or the nearest lesser one this CPU runs).
+///
+/// # Panics
+/// As [`average_forward`].
+pub fn average_forward_on<T: Averaged>(isa: Isa, g: &PoolGeometry, x: &[T], y: &mut [T], divisor: Divisor) {
+    g.assert_fits(x.len(), y.len());
+    let y = Shared(y.as_mut_ptr());
+    for_blocks(g, |n, channels| dispatch(isa, AverageForward { g, x: x.as_ptr(), y: y.get(), divisor, n, channels }));
+}
+
+struct AverageForward<'a, T> {
+    g: &'a PoolGeometry,
+    x: *const T,
+    y: *mut T,
+    divisor: Divisor,
+    n: usize,
+    channels: Range<usize>,
+}
+
+impl<T: Averaged> Task for AverageForward<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) {
+        windows(self.g, self.n, |under, output| {
+            // SAFETY: the lengths were checked; this task alone writes these channels of this image.
+            by_chunks!(self.channels.clone(), |c, L| unsafe { self.window::<L>(&under, output, c) });
+        });
+    }
+}
+
+impl<T: Averaged> AverageForward<'_, T> {
+    /// # Safety
+    /// `c .. c + L` are channels, and no one else writes them.
+    #[inline(always)]
+    unsafe fn window<const L: usize>(&self, under: &[Range<usize>; 3], output: usize, c: usize) {
+        let mut sum = [T::ZERO; L];
+        positions(self.g, self.n, under, |at| {
+            // SAFETY: positions lie inside the input.
+            let x = unsafe { chunk::<T, L>(self.x, at * self.g.channels + c) };
+            for (sum, &x) in sum.iter_mut().zip(x) {
+                *sum = *sum + x;
+            }
+        });
+        let count = T::from_count(self.divisor.of(self.g, under).max(1));
+        // SAFETY: the caller's contract.
+        let y = unsafe { chunk_mut::<T, L>(self.y, output * self.g.channels + c) };
+        for (y, sum) in y.iter_mut().zip(sum) {
+            *y = sum / count;
+        }
+    }
+}
+
+/// The gradient of [`average_forward`] with respect to its input. `dx` is overwritten.
+///
+/// # Panics
+/// As [`average_forward`].
+pub fn average_gradient<T: Averaged>(g: &PoolGeometry, dy: &[T], dx: &mut [T], divisor: Divisor) {
+    average_gradient_on(Isa::detect(), g, dy, dx, divisor);
+}
+
+/// [`average_gradient`] with a named instruction set (or the nearest lesser one this CPU runs).
+///
+/// # Panics
+/// As [`average_forward`].
+pub fn average_gradient_on<T: Averaged>(isa: Isa, g: &PoolGeometry, dy: &[T], dx: &mut [T], divisor: Divisor) {
+    g.assert_fits(dx.len(), dy.len());
+    let dx = Shared(dx.as_mut_ptr());
+    for_blocks(g, |n, channels| {
+        dispatch(isa, AverageGradient { g, dy: dy.as_ptr(), dx: dx.get(), divisor, n, channels });
+    });
+}
+
+struct AverageGradient<'a, T> {
+    g: &'a PoolGeometry,
+    dy: *const T,
+    dx: *mut T,
+    divisor: Divisor,
+    n: usize,
+    channels: Range<usize>,
+}
+
+impl<T: Averaged> Task for AverageGradient<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) {
+        // SAFETY: the lengths were checked; this task alone writes these channels of this image.
+        unsafe { clear(self.g, self.n, self.channels.clone(), self.dx) };
+        windows(self.g, self.n, |under, output| {
+            // SAFETY: as above.
+            by_chunks!(self.channels.clone(), |c, L| unsafe { self.window::<L>(&under, output, c) });
+        });
+    }
+}
+
+impl<T: Averaged> AverageGradient<'_, T> {
+    /// # Safety
+    /// `c .. c + L` are channels, and no one else writes them.
+    #[inline(always)]
+    unsafe fn window<const L: usize>(&self, under: &[Range<usize>; 3], output: usize, c: usize) {
+        let count = T::from_count(self.divisor.of(self.g, under).max(1));
+        // SAFETY: windows lie inside the output.
+        let share = unsafe { chunk::<T, L>(self.dy, output * self.g.channels + c) }.map(|dy| dy / count);
+        positions(self.g, self.n, under, |at| {
+            // SAFETY: the caller's contract.
+            let dx = unsafe { chunk_mut::<T, L>(self.dx, at * self.g.channels + c) };
+            for (dx, share) in dx.iter_mut().zip(share) {
+                *dx = *dx + share;
+            }
+        });
+    }
+}
