@@ -233,7 +233,7 @@ impl Dataset {
             }
             Storage::Decoder => {
                 let decoder = self.input.decoder()?;
-                guarded(|| decoder.dataset(&self.path)?.read_raw()).map_err(|e| e.within(self.path.clone()))?
+                self.decode(decoder).map_err(|e| e.within(self.path.clone()))?
             }
         };
         if values.len() != self.byte_len {
@@ -241,6 +241,22 @@ impl Dataset {
             return Err(corrupt(format!("{}: expected {expected} bytes of values, found {found}", self.path)));
         }
         Ok(values)
+    }
+}
+
+impl Dataset {
+    /// The values through the decoder, which takes memory for a chunk as the index has it: so that is checked first.
+    fn decode(&self, decoder: &hdf5_pure::File) -> Result<Vec<u8>> {
+        let dataset = guarded(|| decoder.dataset(&self.path))?;
+        if dataset.is_chunked() {
+            for chunk in guarded(|| dataset.chunks())? {
+                let end = chunk.address.checked_add(chunk.storage_size);
+                if end.is_none_or(|end| end > self.input.len()) {
+                    return Err(corrupt("HDF5 dataset: one of its chunks passes the end of the file"));
+                }
+            }
+        }
+        guarded(|| dataset.read_raw())
     }
 }
 
@@ -351,8 +367,7 @@ impl Walk {
         }
         let class = match version {
             3 | 4 => fields.u8()?,
-            // Older forms are the decoder's.
-            1 | 2 => return self.decoded(byte_len),
+            1 | 2 => return self.older_storage(&mut fields, byte_len),
             other => fail!(UnsupportedFormat, "HDF5 layout: expected version 1 to 4, found {other}"),
         };
         match class {
@@ -369,7 +384,14 @@ impl Walk {
                 let address = self.input.address(&mut fields)?;
                 let size = self.input.length(&mut fields)?;
                 // Values that were never written have no address; they read as the fill value.
-                let Some(address) = address else { return self.decoded(byte_len) };
+                let Some(address) = address else {
+                    if size != byte_len as u64 {
+                        return Err(corrupt(format!(
+                            "HDF5 dataset: expected {byte_len} bytes of values, found {size}"
+                        )));
+                    }
+                    return self.decoded(byte_len);
+                };
                 if size < byte_len as u64 || !self.input.contains(address, byte_len as u64) {
                     return Err(corrupt(format!("HDF5 dataset: {byte_len} bytes of values pass the end of the file")));
                 }
@@ -384,6 +406,17 @@ impl Walk {
         }
     }
 
+    /// The layout messages of HDF5 before 1.6: the decoder's, once the sizes are checked.
+    fn older_storage(&self, fields: &mut Fields<'_>, byte_len: usize) -> Result<Storage> {
+        let (axes, class) = (fields.u8()?, fields.u8()?);
+        fields.skip(5)?;
+        if class != 0 {
+            self.input.address(fields)?;
+        }
+        self.check_extent(fields, axes, 4)?;
+        self.decoded(byte_len)
+    }
+
     /// Values that do not lie in the file one by one: as many as its length can account for.
     fn decoded(&self, byte_len: usize) -> Result<Storage> {
         let possible = self.input.len().saturating_mul(self.input.limits.expansion);
@@ -391,7 +424,7 @@ impl Walk {
         Ok(Storage::Decoder)
     }
 
-    /// Checks the size of one chunk, which the decoder holds in memory.
+    /// Checks the size of a chunk, which the decoder holds in memory.
     fn check_chunk(&self, fields: &mut Fields<'_>, version: u8, path: &str) -> Result<()> {
         let (axes, width) = if version == 3 {
             let axes = fields.u8()?;
@@ -404,11 +437,16 @@ impl Walk {
         if width > 8 {
             return Err(corrupt(format!("{path}: chunk sizes of {width} bytes")));
         }
+        self.check_extent(fields, axes, width)
+    }
+
+    /// Checks that the product of so many sizes is a number of bytes the file can account for.
+    fn check_extent(&self, fields: &mut Fields<'_>, axes: u8, width: usize) -> Result<()> {
         let mut bytes = 1_u64;
         for _ in 0..axes {
             bytes = bytes.saturating_mul(fields.word(width)?);
         }
         let possible = self.input.len().saturating_mul(self.input.limits.expansion);
-        Limits::check("bytes of a chunk of an HDF5 dataset", bytes, possible.min(self.input.limits.object_bytes))
+        Limits::check("bytes of a chunk or run of an HDF5 dataset", bytes, possible.min(self.input.limits.object_bytes))
     }
 }

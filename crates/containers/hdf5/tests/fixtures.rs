@@ -109,6 +109,25 @@ fn sizes_are_checked_before_memory_is_taken() {
 }
 
 #[test]
+fn storage_that_is_larger_than_the_file_is_refused_before_it_is_read() {
+    let mut bytes = std::fs::read(path("types")).unwrap();
+    // The layout of `unwritten`: version 3, class 1, no address, 24 bytes.
+    let layout = [&[3, 1][..], &[0xff; 8], &24_u64.to_le_bytes()].concat();
+    let at = bytes.windows(18).position(|w| w == layout).unwrap();
+    bytes[at + 10..at + 18].copy_from_slice(&0xff00_0000_u64.to_le_bytes());
+    assert_eq!(File::from_bytes(bytes, &Limits::default()).err().unwrap().code(), Code::Corrupt);
+
+    let mut bytes = std::fs::read(path("chunks")).unwrap();
+    // A node of an index of chunks; its first key is the first chunk's stored size.
+    let at = bytes.windows(5).position(|w| w == b"TREE\x01").unwrap() + 24;
+    bytes[at..at + 4].copy_from_slice(&0xff00_0000_u32.to_le_bytes());
+    let file = File::from_bytes(bytes, &Limits::default()).unwrap();
+    let errors = file.root().datasets().values().filter_map(|dataset| dataset.read_bytes().err());
+    let errors: Vec<String> = errors.map(|e| e.to_string()).collect();
+    assert!(errors.len() == 1 && errors[0].contains("chunks passes the end of the file"), "{errors:?}");
+}
+
+#[test]
 fn one_text_referred_to_a_thousand_times_is_refused() {
     let mut root = GroupSpec::default();
     let long = "x".repeat(1_000_000);
