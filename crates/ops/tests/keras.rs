@@ -1,0 +1,7 @@
+//! Ops against Keras 3.15.1 on TensorFlow 2.21: `golden/keras.npz`, written by `golden/generate.py`.
+
+#[path = "keras/support.rs"]
+mod support;
+
+#[path = "keras/nn.rs"]
+mod nn;
