@@ -3,5 +3,8 @@
 #[path = "keras/support.rs"]
 mod support;
 
+#[path = "keras/linalg.rs"]
+mod linalg;
+
 #[path = "keras/nn.rs"]
 mod nn;

@@ -1,5 +1,9 @@
 //! Products of matrices and what is made of them.
 
+mod einsum;
+mod products;
+pub(crate) mod triangles;
+
 family! {
     matmul
 }

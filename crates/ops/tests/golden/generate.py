@@ -109,8 +109,31 @@ def losses():
     put("binary.clipped", ops.binary_crossentropy(hot, np.array([[0, 1, 1], [0, 1, 0], [1e-9, 0.5, 1]], "float32")))
 
 
+def products():
+    a, b, c = ramp((2, 3, 4), 1), ramp((4, 3, 5), 2), ramp((2, 5), 3)
+    for i, equation in enumerate(EINSUM_PAIRS):
+        with_gradients(f"einsum.{i}", lambda x, y: ops.einsum(equation, x, y), a, b)
+    q = ramp((2, 3, 2, 4), 1)
+    with_gradients("einsum.attention", lambda x, y: ops.einsum("BTNH,BSNH->BNTS", x, y), q, ramp((2, 5, 2, 4), 2))
+    put("einsum.three", ops.einsum("abc,cbd,ad->b", a, b, c))
+    put("einsum.ellipsis", ops.einsum("...bc,cbd->...d", a, b))
+    put("einsum.broadcast", np.einsum("...ab,...bc->...ac", ramp((3, 1, 2, 4), 1), ramp((5, 4, 2), 2)))
+    put("einsum.trace", np.einsum("ijij->j", ramp((3, 4, 3, 4), 1)))
+    put("einsum.implicit", ops.einsum("cab,bad", np.ascontiguousarray(a.transpose(2, 1, 0)), ramp((2, 3, 3), 2)))
+    put("tensordot.2", ops.tensordot(a, ramp((3, 4, 2), 2), 2))
+    put("tensordot.axes", ops.tensordot(a, b, [[2, 1], [0, 1]]))
+    put("dot", ops.dot(a, ramp((2, 4, 3), 2)))
+    put("dot.vectors", ops.dot(ramp(5, 1), ramp(5, 2)))
+    put("inner", ops.inner(a, ramp((5, 4), 2)))
+    put("outer", ops.outer(ramp((2, 3), 1), ramp((4,), 2)))
+    put("kron", ops.kron(ramp((2, 3), 1), ramp((2, 2, 2), 2)))
+
+
+EINSUM_PAIRS = ["abc,cbd->ad", "abc,cbd->abd", "abc,cbd->dba", "abc,cbd->", "abc,cbd->acbd", "abc,cxy->xaby", "abc,cbd"]
+
 convolutions()
 pools()
 losses()
+products()
 np.savez_compressed(os.path.join(os.path.dirname(__file__), "keras.npz"), **out)
 print(len(out), "arrays;", keras.__version__, tf.__version__)

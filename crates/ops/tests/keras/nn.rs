@@ -13,12 +13,7 @@ fn conv(strides: &[usize], padding: Padding, dilation: usize) -> ConvOptions {
 }
 
 fn pool(size: &[usize], strides: Option<&[usize]>, padding: Padding) -> PoolOptions {
-    PoolOptions {
-        pool_size: size.to_vec(),
-        strides: strides.map(<[usize]>::to_vec),
-        padding,
-        ..PoolOptions::default()
-    }
+    PoolOptions { pool_size: size.to_vec(), strides: strides.map(<[usize]>::to_vec), padding, ..PoolOptions::default() }
 }
 
 fn images() -> [Tensor; 3] {
