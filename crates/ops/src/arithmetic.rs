@@ -101,6 +101,28 @@ pub(crate) fn float_binary(op: &'static Op, a: impl Into<Arg>, b: impl Into<Arg>
     }
 }
 
+/// Two operands in their common dtype, integers and bools in float32.
+pub(crate) fn float_pair(a: &Tensor, b: Arg) -> Result<(Tensor, Tensor)> {
+    let dtype = match common_dtype(&[a.into(), b.clone()])? {
+        d if d.is_inexact() || d == DType::Str => d,
+        _ => DType::F32,
+    };
+    Ok((a.cast(dtype), b.to(dtype)?))
+}
+
+/// Applies an op to two operands promoted to their common dtype, bools as int32.
+#[track_caller]
+pub(crate) fn count_bools(op: &'static Op, a: &Tensor, b: impl Into<Arg>) -> Tensor {
+    let b = b.into();
+    Tensor::lift(|| {
+        let dtype = match common_dtype(&[a.into(), b.clone()])? {
+            DType::Bool => DType::I32,
+            dtype => dtype,
+        };
+        Ok(call1(op, &[&a.cast(dtype), &b.to(dtype)?], Attrs::default()))
+    })
+}
+
 /// Applies a float op; integers and bools become float32 first, as Keras's ops do.
 #[track_caller]
 pub(crate) fn float_unary(op: &'static Op, x: &Tensor) -> Tensor {

@@ -8,8 +8,10 @@ mod family;
 mod arithmetic;
 pub mod core;
 
+pub mod bits;
 pub mod compare;
 pub mod linalg;
+pub mod logic;
 pub mod math;
 pub mod nn;
 pub mod reduce;
@@ -34,8 +36,10 @@ pub use core::variable::Variable;
 /// Every op, by family.
 pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("core", &[&core::constant::OP]),
+    ("bits", bits::OPS),
     ("compare", compare::OPS),
     ("linalg", linalg::OPS),
+    ("logic", logic::OPS),
     ("math", math::OPS),
     ("nn", nn::OPS),
     ("reduce", reduce::OPS),

@@ -30,18 +30,10 @@ fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
 }
 
 impl Tensor {
-    /// The sum over `axes` (all of them if empty), kept as size 1 with `keepdims`. Bools count as int32.
+    /// The sum over `axes` (all of them if empty), kept as size 1 with `keepdims`. Bools and integers of less than 32
+    /// bits become int32 or uint32 first.
     #[track_caller]
     pub fn sum(&self, axes: &[isize], keepdims: bool) -> Tensor {
-        Tensor::lift(|| {
-            if self.dtype()? == DType::Bool {
-                return Ok(self.cast(DType::I32).sum(axes, keepdims));
-            }
-            let axes = self.shape()?.axes(axes)?;
-            if axes.is_empty() {
-                return Ok(self.clone());
-            }
-            Ok(call1(&OP, &[self], attrs! { axes: axes, keepdims: keepdims }))
-        })
+        super::reduce(&OP, &super::widened(self), axes, keepdims)
     }
 }

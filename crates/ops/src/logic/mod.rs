@@ -1,0 +1,8 @@
+//! Truth values, and choices by them.
+
+mod composites;
+
+family! {
+    logical_not
+    r#where
+}

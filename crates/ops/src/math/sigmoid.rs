@@ -1,0 +1,23 @@
+//! `sigmoid`: the logistic function.
+
+use crate::arithmetic::float_unary;
+use crate::core::prelude::*;
+
+/// The op.
+pub static OP: Op = Op {
+    name: "sigmoid",
+    doc: "1 / (1 + e^-x).",
+    source: "Keras 3 keras.ops.sigmoid",
+    reference: Reference::Point(PointRef::float(|x| super::special::sigmoid(x[0]))),
+    gradient: Gradient::Rule(|g| grads![g.dy() * g.y() * (1.0 - g.y())]),
+    cases: Cases::Point(&[(-6.0, 6.0)]),
+    ..Op::UNARY
+};
+
+impl Tensor {
+    /// 1 / (1 + e^-x). Element-wise; integers become float32.
+    #[track_caller]
+    pub fn sigmoid(&self) -> Tensor {
+        float_unary(&OP, self)
+    }
+}
