@@ -1,12 +1,20 @@
-//! Graphs: verifier, printer, parser and passes.
+//! Graphs: verifier and passes.
+//!
+//! ```
+//! use cornet_graph::optimize;
+//! use cornet_ops::{Tensor, Type, trace};
+//! use cornet_tensor::DType;
+//! let traced = trace("f", &[("x", Type::new(DType::F32, [2]))], |x| {
+//!     let unused = x[0].exp();
+//!     drop(unused);
+//!     Ok(vec![&x[0] * 1.0 + &x[0] * 1.0])
+//! })?;
+//! assert_eq!(optimize(traced.graph)?.nodes.len(), 1); // x + x
+//! # Ok::<(), cornet_error::Error>(())
+//! ```
 
-use cornet_error::Result;
-use cornet_ops::Graph;
+mod passes;
+mod verify;
 
-/// The graph made smaller and faster without a change of meaning.
-///
-/// # Errors
-/// `internal` if a pass broke the graph, which is a bug.
-pub fn optimize(graph: Graph) -> Result<Graph> {
-    Ok(graph)
-}
+pub use passes::{PASSES, Pass, optimize};
+pub use verify::verify;

@@ -114,7 +114,8 @@ impl Plan {
             }
             let mut outputs: SmallVec<[&mut [u8]; 4]> = SmallVec::new();
             for (taken, &(_, bytes)) in taken.iter_mut().zip(&step.outputs) {
-                outputs.push(taken.bytes_mut().get_mut(..bytes).ok_or_else(|| err!(Internal, "a buffer is too small"))?);
+                outputs
+                    .push(taken.bytes_mut().get_mut(..bytes).ok_or_else(|| err!(Internal, "a buffer is too small"))?);
             }
             kernel.run(Io { inputs: &inputs, outputs: &mut outputs, scratch: scratch.bytes_mut() })
         };
@@ -172,7 +173,8 @@ impl Plan {
     fn write_outputs(&self, arguments: &[&Array], memory: &Memory, outputs: &mut Vec<Array>) -> Result<()> {
         outputs.truncate(self.lowered.outputs.len());
         for (i, (place, ty)) in self.lowered.outputs.iter().enumerate() {
-            let reusable = ty.dtype != DType::Str && outputs.get_mut(i).is_some_and(|a| Type::of(a) == *ty && a.is_unique());
+            let reusable =
+                ty.dtype != DType::Str && outputs.get_mut(i).is_some_and(|a| Type::of(a) == *ty && a.is_unique());
             if reusable {
                 let bytes = &self.bytes(*place, arguments, memory)?[..bytes_of(ty)];
                 outputs[i].bytes_mut().copy_from_slice(bytes);
@@ -194,7 +196,9 @@ impl Memory {
             Place::Slot(i) => Ok(Taken::Slot(i, std::mem::take(&mut self.slots[i]))),
             Place::Variable(i) => {
                 let value = self.variables.get_mut(i).and_then(Option::take);
-                value.map(|v| Taken::Variable(i, v)).ok_or_else(|| err!(Internal, "a variable is written twice at once"))
+                value
+                    .map(|v| Taken::Variable(i, v))
+                    .ok_or_else(|| err!(Internal, "a variable is written twice at once"))
             }
             _ => Err(err!(Internal, "{place:?} is not written to")),
         }

@@ -1,7 +1,7 @@
 //! Kernels bound to types and static arguments, ready to run on bytes.
 
-mod copy;
 mod conv;
+mod copy;
 mod matmul;
 mod pointwise;
 

@@ -122,7 +122,8 @@ pub(super) fn single(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
     let operation = operation(call)?;
     let shape = call.infer().ok()?.swap_remove(0).shape;
     let mut program = Program::new();
-    let inputs: Vec<_> = call.inputs.iter().map(|t| element(t.dtype).map(|e| program.input(e))).collect::<Option<_>>()?;
+    let inputs: Vec<_> =
+        call.inputs.iter().map(|t| element(t.dtype).map(|e| program.input(e))).collect::<Option<_>>()?;
     let result = match operation {
         Operation::Apply(op) => program.push(op, &inputs),
         Operation::Cast(to) => program.cast(inputs[0], to),

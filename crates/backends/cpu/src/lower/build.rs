@@ -11,8 +11,8 @@ use super::memory::Slots;
 use super::units::{Kind, Unit, Units, types_of};
 use super::{Bound, Lowered, Place, Source, Step, Work};
 use crate::bytes_of;
-use crate::kernel::{Activation, Fused, Layout, MatMul, Side, element, operation, select, strided_copy};
 use crate::kernel::Operation;
+use crate::kernel::{Activation, Fused, Layout, MatMul, Side, element, operation, select, strided_copy};
 
 struct Builder<'g> {
     graph: &'g Graph,
@@ -164,7 +164,8 @@ impl Builder<'_> {
 
     fn draft_fused(&self, unit: usize) -> Result<Draft> {
         let u = &self.units.units[unit];
-        let mut fuser = Fuser { builder: self, unit, program: Program::new(), known: HashMap::new(), inputs: Vec::new() };
+        let mut fuser =
+            Fuser { builder: self, unit, program: Program::new(), known: HashMap::new(), inputs: Vec::new() };
         let mut names = Vec::new();
         for &n in &u.nodes {
             let node = &self.graph.nodes[n];
@@ -272,7 +273,8 @@ impl Builder<'_> {
             return Place::Text(self.lowered.texts - 1);
         }
         if let Some(&index) = self.in_variable.get(&value) {
-            let own = (0..draft.inputs.len()).filter(|&i| self.place.get(&draft.inputs[i].0) == Some(&Place::Variable(index)));
+            let own = (0..draft.inputs.len())
+                .filter(|&i| self.place.get(&draft.inputs[i].0) == Some(&Place::Variable(index)));
             own.for_each(|i| shared[i] = Some(o));
             return Place::Variable(index);
         }
@@ -362,7 +364,8 @@ impl Fuser<'_, '_> {
         }
         let shape = &self.builder.units.units[self.unit].shape;
         let strides = layout.broadcast_to(shape);
-        let same = |(r, l): &(ValueId, Layout)| r == root && l.offset == layout.offset && l.broadcast_to(shape) == strides;
+        let same =
+            |(r, l): &(ValueId, Layout)| r == root && l.offset == layout.offset && l.broadcast_to(shape) == strides;
         let index = match self.inputs.iter().position(same) {
             Some(index) => index,
             None => {

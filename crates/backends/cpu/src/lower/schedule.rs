@@ -33,7 +33,12 @@ fn predecessors(graph: &Graph, units: &Units, unit: usize) -> HashSet<usize> {
     if !units.is_real(unit) {
         return HashSet::new();
     }
-    units.reads(graph, unit).iter().filter_map(|(root, _)| units.producer[root.index()]).filter(|&p| p != unit).collect()
+    units
+        .reads(graph, unit)
+        .iter()
+        .filter_map(|(root, _)| units.producer[root.index()])
+        .filter(|&p| p != unit)
+        .collect()
 }
 
 /// Whether `from` comes, directly or not, after `target`.

@@ -1,0 +1,22 @@
+//! Drops nodes that nothing needs, and updates that write a variable's own value.
+
+use cornet_error::Result;
+use cornet_ops::Graph;
+
+pub(super) fn run(graph: &mut Graph) -> Result<bool> {
+    let (nodes, updates) = (graph.nodes.len(), graph.updates.len());
+    let inputs = &graph.inputs;
+    graph.updates.retain(|u| !inputs.iter().any(|i| i.value == u.value && i.variable.as_ref() == Some(&u.variable)));
+    let mut needed = vec![false; graph.types.len()];
+    let ends = graph.outputs.iter().map(|o| o.value).chain(graph.updates.iter().map(|u| u.value));
+    ends.for_each(|v| needed[v.index()] = true);
+    for node in graph.nodes.iter().rev() {
+        if node.outputs.iter().any(|o| needed[o.index()]) {
+            node.inputs.iter().for_each(|v| needed[v.index()] = true);
+        }
+    }
+    graph.nodes.retain(|n| n.outputs.iter().any(|o| needed[o.index()]));
+    // Arguments are the function's signature and stay; variables that are no longer read go.
+    graph.inputs.retain(|i| i.variable.is_none() || needed[i.value.index()]);
+    Ok(graph.nodes.len() != nodes || graph.updates.len() != updates)
+}
