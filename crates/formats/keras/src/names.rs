@@ -99,6 +99,7 @@ fn collect(model: &Value, prefix: &str, paths: &mut Vec<LayerPath>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn class_names_become_what_keras_makes_of_them() {
@@ -123,5 +124,27 @@ mod tests {
         ] {
             assert_eq!(snake_case(class), name, "{class}");
         }
+    }
+    #[test]
+    fn layers_have_the_paths_keras_saves_them_under() {
+        let layer = |class: &str, name: &str| json!({"class_name": class, "config": {"name": name}});
+        let inner = json!({"class_name": "Sequential", "config": {"name": "s", "layers": [
+            layer("InputLayer", "i"), layer("Dense", "x"), layer("Dense", "y"),
+        ]}});
+        let model = json!({"class_name": "Functional", "config": {"name": "f", "layers": [
+            layer("InputLayer", "a"), layer("Dense", "b"), inner, layer("InputLayer", "c"), layer("Dense", "d"),
+        ]}});
+        let paths: Vec<(String, String)> = layer_paths(&model).into_iter().map(|l| (l.name, l.path)).collect();
+        let expected = [
+            ("a", "layers/input_layer"),
+            ("b", "layers/dense"),
+            ("s", "layers/sequential"),
+            ("x", "layers/sequential/layers/dense"),
+            ("y", "layers/sequential/layers/dense_1"),
+            ("c", "layers/input_layer_1"),
+            ("d", "layers/dense_1"),
+        ];
+        assert_eq!(paths, expected.map(|(name, path)| (name.to_owned(), path.to_owned())));
+        assert_eq!(layer_paths(&json!(null)), []);
     }
 }
