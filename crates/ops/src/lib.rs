@@ -10,12 +10,14 @@ pub mod core;
 
 pub mod bits;
 pub mod compare;
+pub mod index;
 pub mod linalg;
 pub mod logic;
 pub mod math;
 pub mod nn;
 pub mod reduce;
 pub mod shape;
+pub mod sort;
 pub mod suite;
 
 pub use arithmetic::Arg;
@@ -32,18 +34,23 @@ pub use core::tape::{CustomRule, GradientTape, Source, custom_gradient, is_recor
 pub use core::tensor::Tensor;
 pub use core::trace::{Traced, is_tracing, scope, trace};
 pub use core::variable::Variable;
+pub use index::{Ellipsis, Index, NewAxis, ScatterMode, Slot};
+pub use shape::{PadMode, Sections, Spacing};
+pub use sort::Unique;
 
 /// Every op, by family.
 pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("core", &[&core::constant::OP]),
     ("bits", bits::OPS),
     ("compare", compare::OPS),
+    ("index", index::OPS),
     ("linalg", linalg::OPS),
     ("logic", logic::OPS),
     ("math", math::OPS),
     ("nn", nn::OPS),
     ("reduce", reduce::OPS),
     ("shape", shape::OPS),
+    ("sort", sort::OPS),
 ];
 
 /// Every op.

@@ -1,14 +1,31 @@
 //! Shapes and moves: nothing here computes, except on indices.
 
+mod axes;
+mod combine;
 mod create;
+mod divide;
+mod matrices;
+mod repeat;
+mod sequences;
 
 family! {
     broadcast_to
     cast
+    concat
+    dynamic_slice
+    dynamic_update_slice
+    flip
+    iota
+    pad
     reshape
+    slice
     stop_gradient
     transpose
 }
+
+pub use divide::Sections;
+pub use pad::PadMode;
+pub use sequences::Spacing;
 
 use cornet_tensor::{Array, DType, Result, Shape};
 
@@ -30,4 +47,10 @@ pub(crate) fn pick(x: &Array, to: &Shape, mut from: impl FnMut(&[usize]) -> usiz
         out.extend_from_slice(&source[at..at + size]);
     });
     Array::from_bytes(x.dtype(), to, &out)
+}
+
+/// `a` where `cond`, `b` elsewhere.
+pub(crate) fn choose(cond: &crate::Tensor, a: &crate::Tensor, b: &crate::Tensor) -> crate::Tensor {
+    let m = cond.cast_like(a);
+    a * &m + b * (1 - &m)
 }
