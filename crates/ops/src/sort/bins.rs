@@ -121,8 +121,8 @@ impl Tensor {
             }
             let own = predictions.take_along_axis(&(&wide * &valid).expand_dims(&[-1]), -1);
             let greater = predictions.greater(&own).cast(DType::I64).sum(&[-1], false);
-            // Infinite or NaN minus itself is NaN, which equals nothing.
-            let finite = (&own - &own).equal(0).squeeze(&[-1]).cast(DType::I64);
+            // Infinite or NaN times zero is NaN, which equals nothing.
+            let finite = (&own * 0).equal(0).squeeze(&[-1]).cast(DType::I64);
             Ok((greater.less(k as i64).cast(DType::I64) * valid * finite).cast(DType::Bool))
         })
     }

@@ -1,5 +1,7 @@
-"""Results of keras.ops (and NumPy where Keras has no such mode or, in vander and rot90, a fault) on small fixed arrays; run with Keras 3.15.1 and
-TensorFlow 2.21: `python make_arrays.py > arrays.txt`. One line a result: name, dtype, shape, values."""
+"""Results of keras.ops on small fixed arrays; of NumPy where Keras has no such mode, or a fault (vander, rot90).
+
+Run with Keras 3.15.1 and TensorFlow 2.21: `python make_arrays.py > arrays.txt`. One line a result: name, dtype, shape,
+values."""
 
 import os
 
