@@ -3,7 +3,6 @@
 use super::ScatterMode;
 use super::gather_nd::{corners, depth, named};
 use crate::core::prelude::*;
-use crate::shape::choose;
 
 /// The op.
 pub static OP: Op = Op {
@@ -84,11 +83,11 @@ fn gradient(g: &crate::Grad<'_>) -> crate::Cotangents {
 /// unless a factor is zero. With one zero factor only that one's derivative is not zero.
 fn product_gradient(x: &Tensor, at: &Tensor, u: &Tensor, dy: &Tensor) -> Tensor {
     let zero = u.equal(0.0);
-    let safe = choose(&zero, &Tensor::ones_like(u), u);
+    let safe = zero.where_(1, u);
     let zeros = Tensor::zeros_like(x).scatter_nd(at, &zero.cast_like(u), ScatterMode::Add).gather_nd(at);
     let others = (dy * x.scatter_nd(at, &safe, ScatterMode::Mul)).gather_nd(at) / &safe;
     let alone = zeros.equal(zero.cast_like(u));
-    choose(&alone, &others, &Tensor::zeros_like(u))
+    alone.where_(&others, 0)
 }
 
 impl Tensor {

@@ -82,9 +82,8 @@ fn segment(x: &Tensor, ids: &Tensor, segments: Option<usize>, mode: ScatterMode,
     to[0] = segments.saturating_add(1);
     let to = Shape::checked(&to, ty.dtype.size())?;
     let wide = ids.cast(DType::I64);
-    let limit = Tensor::of(segments as i64);
-    // An id below 0 becomes the limit: minimum reads it as a great unsigned number.
-    let safe = wide.cast(DType::U64).minimum(limit.cast(DType::U64)).cast(DType::I64);
+    let inside = wide.greater_equal(0).logical_and(wide.less(segments as i64));
+    let safe = inside.where_(&wide, segments as i64);
     let empty = Tensor::from_result(start.array(ty.dtype)).broadcast_to(to);
     let all = empty.scatter_nd(&safe.expand_dims(&[-1]), x, mode);
     Ok(all.slice_axis(0, 0, segments))

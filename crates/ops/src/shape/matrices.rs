@@ -1,6 +1,5 @@
 //! Diagonals and triangles.
 
-use super::choose;
 use crate::core::prelude::*;
 
 impl Tensor {
@@ -30,7 +29,7 @@ impl Tensor {
     pub fn tril(&self, k: i64) -> Tensor {
         Tensor::lift(|| {
             let (m, n) = matrix(self)?;
-            Ok(masked(self, &diagonal_mask(m, n, k, Tensor::greater_equal)))
+            Ok(diagonal_mask(m, n, k, Tensor::greater_equal).where_(self, 0))
         })
     }
 
@@ -42,7 +41,7 @@ impl Tensor {
     pub fn triu(&self, k: i64) -> Tensor {
         Tensor::lift(|| {
             let (m, n) = matrix(self)?;
-            Ok(masked(self, &diagonal_mask(m, n, k, Tensor::less_equal)))
+            Ok(diagonal_mask(m, n, k, Tensor::less_equal).where_(self, 0))
         })
     }
 
@@ -119,32 +118,6 @@ impl Tensor {
             Ok(x.reshape(flat).slice_axis_step(-1, start, size, n + 1))
         })
     }
-
-    /// The Vandermonde matrix: powers of a vector's elements, falling from `n - 1` to 0 from left to right, or rising.
-    ///
-    /// # Errors
-    /// `rank_mismatch` unless the tensor is a vector.
-    #[track_caller]
-    pub fn vander(&self, n: Option<usize>, increasing: bool) -> Tensor {
-        Tensor::lift(|| {
-            let shape = self.shape()?;
-            if shape.rank() != 1 {
-                fail!(RankMismatch, "vander: expected 1 axis, found {}", shape.rank());
-            }
-            let n = n.unwrap_or(shape[0]);
-            if n == 0 {
-                return Ok(Tensor::zeros([shape[0], 0], self.dtype()?));
-            }
-            let mut columns = vec![Tensor::ones_like(self)];
-            for i in 1..n {
-                columns.push(&columns[i - 1] * self);
-            }
-            if !increasing {
-                columns.reverse();
-            }
-            Ok(Tensor::stack(&columns.iter().collect::<Vec<_>>(), 1))
-        })
-    }
 }
 
 /// Whether `row + k` compares so to `column`, for every place of a matrix.
@@ -152,10 +125,6 @@ impl Tensor {
 fn diagonal_mask(rows: usize, columns: usize, k: i64, compare: fn(&Tensor, Tensor) -> Tensor) -> Tensor {
     let row = Tensor::iota([rows, 1], 0, DType::I64) + k;
     compare(&row, Tensor::iota([1, columns], 1, DType::I64))
-}
-
-fn masked(x: &Tensor, mask: &Tensor) -> Tensor {
-    choose(mask, x, &Tensor::zeros_like(x))
 }
 
 fn matrix(x: &Tensor) -> Result<(usize, usize)> {

@@ -48,9 +48,3 @@ pub(crate) fn pick(x: &Array, to: &Shape, mut from: impl FnMut(&[usize]) -> usiz
     });
     Array::from_bytes(x.dtype(), to, &out)
 }
-
-/// `a` where `cond`, `b` elsewhere.
-pub(crate) fn choose(cond: &crate::Tensor, a: &crate::Tensor, b: &crate::Tensor) -> crate::Tensor {
-    let m = cond.cast_like(a);
-    a * &m + b * (1 - &m)
-}

@@ -49,9 +49,9 @@ impl Tensor {
             let rows: usize = lead.iter().product();
             // Each row counts into segments of its own; what is out of range belongs to none.
             let value = self.cast(DType::I64).reshape([rows, n]);
-            let inside = value.greater_equal(0).cast(DType::I64) * value.less(length as i64).cast(DType::I64);
+            let inside = value.greater_equal(0).logical_and(value.less(length as i64));
             let row = Tensor::iota([rows, 1], 0, DType::I64) * length as i64;
-            let ids = (value + row + 1) * inside - 1;
+            let ids = inside.where_(value + row, -1);
             let counts = weights.ravel().segment_sum(&ids.ravel(), Some(rows.saturating_mul(length)));
             Ok(counts.reshape(lead.iter().copied().chain([length]).collect::<Shape>()))
         })
@@ -76,17 +76,17 @@ impl Tensor {
             Some((low, high)) => (Tensor::full([], low, dtype), Tensor::full([], high, dtype)),
             None if ty.shape.elements() == 0 => (Tensor::zeros([], dtype), Tensor::ones([], dtype)),
             None => {
-                let sorted = self.cast(dtype).stop_gradient().sort(0);
-                (sorted.index(0), sorted.index(-1))
+                let x = self.cast(dtype);
+                (x.min(&[], false), x.max(&[], false))
             }
         };
         let part = Tensor::linspace_with(0.0, 1.0, crate::Spacing { num: bins + 1, endpoint: true, dtype });
         let edges = &low + (&high - &low) * part;
         let x = self.cast(dtype);
-        let inside = x.greater_equal(&low).cast(DType::I32) * x.less_equal(&high).cast(DType::I32);
+        let inside = x.greater_equal(&low).logical_and(x.less_equal(&high));
         let bin = edges.slice_axis(0, 1, bins - 1).searchsorted(&x, true);
         // What lies outside goes to segment -1, which counts nothing.
-        let ids = (bin + 1) * &inside - 1;
+        let ids = inside.where_(bin, -1);
         let counts = Tensor::ones(&ty.shape, dtype).segment_sum(&ids, Some(bins));
         Ok((counts, edges))
     }
@@ -115,15 +115,14 @@ impl Tensor {
             }
             let classes = shape[1] as i64;
             let wide = targets.cast(DType::I64);
-            let valid = wide.greater_equal(0).cast(DType::I64) * wide.less(classes).cast(DType::I64);
+            let valid = wide.greater_equal(0).logical_and(wide.less(classes));
             if classes == 0 {
-                return Ok(valid.cast(DType::Bool));
+                return Ok(valid);
             }
-            let own = predictions.take_along_axis(&(&wide * &valid).expand_dims(&[-1]), -1);
+            let own = predictions.take_along_axis(&valid.where_(&wide, 0).expand_dims(&[-1]), -1);
             let greater = predictions.greater(&own).cast(DType::I64).sum(&[-1], false);
-            // Infinite or NaN times zero is NaN, which equals nothing.
-            let finite = (&own * 0).equal(0).squeeze(&[-1]).cast(DType::I64);
-            Ok((greater.less(k as i64).cast(DType::I64) * valid * finite).cast(DType::Bool))
+            let finite = own.isfinite().squeeze(&[-1]);
+            Ok(greater.less(k as i64).logical_and(valid).logical_and(finite))
         })
     }
 }

@@ -43,22 +43,15 @@ impl Tensor {
     pub fn unravel_index(&self, shape: &[usize]) -> Result<Vec<Tensor>> {
         crate::index::index_dtype(self.dtype()?)?;
         let total: usize = Shape::checked(shape, 1)?.elements();
-        let negative = self.less(0).cast_like(self);
-        let mut rest = (self + negative * total as i64).cast(DType::I64);
+        let wide = self.cast(DType::I64);
+        let mut rest = wide.less(0).where_(&wide + total as i64, &wide);
         let mut places = Vec::with_capacity(shape.len());
         for &n in shape.iter().rev() {
-            let over = rest.div_floor_by(n.max(1) as i64);
+            let over = rest.floor_divide(n.max(1) as i64);
             places.push((&rest - &over * n.max(1) as i64).cast_like(self));
             rest = over;
         }
         places.reverse();
         Ok(places)
-    }
-
-    /// Integers divided by a positive one, towards zero.
-    #[track_caller]
-    fn div_floor_by(&self, n: i64) -> Tensor {
-        // Edges of the quotients: exact for every integer that a shape can address.
-        (self.cast(DType::F64) / (n as f64)).cast(DType::I64)
     }
 }
