@@ -15,6 +15,11 @@ macro_rules! codes {
             pub const fn word(self) -> &'static str {
                 match self { $(Code::$variant => $word,)+ }
             }
+
+            /// When it occurs, in one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Code::$variant => $doc,)+ }
+            }
         }
     };
 }
