@@ -15,6 +15,7 @@ pub mod linalg;
 pub mod logic;
 pub mod math;
 pub mod nn;
+pub mod random;
 pub mod reduce;
 pub mod shape;
 pub mod sort;
@@ -48,6 +49,7 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("logic", logic::OPS),
     ("math", math::OPS),
     ("nn", nn::OPS),
+    ("random", random::OPS),
     ("reduce", reduce::OPS),
     ("shape", shape::OPS),
     ("sort", sort::OPS),
