@@ -1,6 +1,5 @@
 //! SIMD kernels over slices and strides.
 
-mod chunks;
 pub mod conv;
 pub mod element;
 pub mod gemm;

@@ -8,7 +8,6 @@
 //! of threads.
 #![allow(unsafe_code)]
 
-use crate::chunks::{by_chunks, chunk, chunk_mut};
 use crate::gemm::Shared;
 use crate::isa::Isa;
 use crate::lanes::{Lanes, Task, dispatch};
@@ -137,6 +136,50 @@ fn positions(g: &PoolGeometry, n: usize, under: &[Range<usize>; 3], mut visit: i
             }
         }
     }
+}
+
+/// `L` channels at a time where as many are left, else fewer: `$body` sees the first channel and the constant.
+macro_rules! by_chunks {
+    ($channels:expr, |$c:ident, $l:ident| $body:expr) => {{
+        let channels: Range<usize> = $channels;
+        let mut $c = channels.start;
+        while $c < channels.end {
+            let left = channels.end - $c;
+            if left >= 32 {
+                const $l: usize = 32;
+                $body;
+                $c += $l;
+            } else if left >= 8 {
+                const $l: usize = 8;
+                $body;
+                $c += $l;
+            } else {
+                const $l: usize = 1;
+                $body;
+                $c += $l;
+            }
+        }
+    }};
+}
+
+/// The `L` values from `at`.
+///
+/// # Safety
+/// They lie inside what `p` points to.
+#[inline(always)]
+unsafe fn chunk<'a, T, const L: usize>(p: *const T, at: usize) -> &'a [T; L] {
+    // SAFETY: the caller's contract.
+    unsafe { &*p.add(at).cast() }
+}
+
+/// The `L` values from `at`, to change.
+///
+/// # Safety
+/// They lie inside what `p` points to, and no one else reads or writes them meanwhile.
+#[inline(always)]
+unsafe fn chunk_mut<'a, T, const L: usize>(p: *mut T, at: usize) -> &'a mut [T; L] {
+    // SAFETY: the caller's contract.
+    unsafe { &mut *p.add(at).cast() }
 }
 
 /// Whether `x` displaces the best value so far: a greater number does, a NaN does once, and nothing displaces a NaN.

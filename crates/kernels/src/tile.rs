@@ -5,6 +5,7 @@
 //! elements are `a_step` apart. A row of `b` is contiguous. Nothing need be packed, everything may be.
 #![allow(unsafe_code)]
 
+use crate::conv::depthwise::{self, GradientFn, RowsFn};
 use crate::conv::{Pixels, PlaceFn, Tap};
 use crate::isa::Isa;
 use crate::pack::{self, PackFn};
@@ -76,6 +77,10 @@ pub(crate) struct Tiles<E: 'static> {
     part: &'static [TileFn<E>],
     /// See [`crate::conv::place`].
     pub place: PlaceFn<E>,
+    /// See [`crate::conv::depthwise::rows`].
+    pub depthwise_rows: RowsFn<E>,
+    /// See [`crate::conv::depthwise::gradient`].
+    pub depthwise_gradient: GradientFn<E>,
     /// See [`crate::pack::rows`].
     pub pack_rows: PackFn<E>,
     /// See [`crate::pack::columns`].
@@ -125,7 +130,6 @@ pub trait Float:
     + PartialOrd
     + std::fmt::Debug
     + std::ops::Add<Output = Self>
-    + std::ops::Mul<Output = Self>
     + sealed::Sealed
     + 'static
 {
@@ -133,9 +137,6 @@ pub trait Float:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
-    /// `self * b + c` rounded once; slow where the instruction set has no such instruction.
-    #[must_use]
-    fn fused(self, b: Self, c: Self) -> Self;
 }
 
 pub(crate) mod sealed {
@@ -155,18 +156,10 @@ pub(crate) const ZEROS: usize = 1024;
 impl Float for f32 {
     const ZERO: f32 = 0.0;
     const ONE: f32 = 1.0;
-    #[inline(always)]
-    fn fused(self, b: f32, c: f32) -> f32 {
-        self.mul_add(b, c)
-    }
 }
 impl Float for f64 {
     const ZERO: f64 = 0.0;
     const ONE: f64 = 1.0;
-    #[inline(always)]
-    fn fused(self, b: f64, c: f64) -> f64 {
-        self.mul_add(b, c)
-    }
 }
 
 impl sealed::Sealed for f32 {
@@ -331,6 +324,26 @@ macro_rules! tiles {
                 crate::conv::place(pixels, sizes, taps, zeros, pointers, segments)
             }
 
+            // SAFETY: `depthwise::rows`' contract, which names the instruction set.
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn depthwise_rows<S: Simd>(sum: &depthwise::Sum<'_, S::E>, start: usize, end: usize)
+            where
+                S::E: Float,
+            {
+                // SAFETY: handed on.
+                unsafe { depthwise::rows::<S>(sum, start, end) }
+            }
+
+            // SAFETY: `depthwise::gradient`'s contract, which names the instruction set.
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn depthwise_gradient<S: Simd>(task: depthwise::Gradient<'_, S::E>)
+            where
+                S::E: Float,
+            {
+                // SAFETY: handed on.
+                unsafe { depthwise::gradient::<S>(task) }
+            }
+
             // SAFETY: `pack::rows`' contract, which names the instruction set.
             $(#[target_feature(enable = $feature)])?
             unsafe fn pack_rows<S: Simd>(from: *const S::E, stride: usize, to: *mut S::E, step: usize, k: usize, n: usize) {
@@ -352,6 +365,8 @@ macro_rules! tiles {
                 narrow: &[$(tile::<$simd32, $r, 1, false>),*],
                 part: &[$(tile::<$simd32, $r, 1, true>),*],
                 place: place::<f32>,
+                depthwise_rows: depthwise_rows::<$simd32>,
+                depthwise_gradient: depthwise_gradient::<$simd32>,
                 pack_rows: pack_rows::<$simd32>,
                 pack_columns: pack_columns::<$simd32>,
             };
@@ -362,6 +377,8 @@ macro_rules! tiles {
                 narrow: &[$(tile::<$simd64, $r, 1, false>),*],
                 part: &[$(tile::<$simd64, $r, 1, true>),*],
                 place: place::<f64>,
+                depthwise_rows: depthwise_rows::<$simd64>,
+                depthwise_gradient: depthwise_gradient::<$simd64>,
                 pack_rows: pack_rows::<$simd64>,
                 pack_columns: pack_columns::<$simd64>,
             };

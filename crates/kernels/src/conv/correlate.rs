@@ -19,7 +19,7 @@ const TASK_WORK: usize = 1 << 19;
 
 /// One spatial axis of the sum.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     /// Taps, in ascending order of offset.
     pub taps: usize,
     /// Source position of tap `t` at grid position 0: `offset + t * offset_step`.

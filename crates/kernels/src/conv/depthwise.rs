@@ -4,11 +4,10 @@
 use super::ConvGeometry;
 use super::correlate::Axis;
 use super::filter::add_up;
-use crate::chunks::{by_chunks, chunk, chunk_mut};
 use crate::gemm::{Epilogue, Shared};
 use crate::isa::Isa;
-use crate::lanes::{Lanes, Task, dispatch};
 use crate::parallel::{parallel_for, parallel_ranges};
+use crate::simd::Simd;
 use crate::tile::Float;
 
 /// Pixels kept in registers together.
@@ -17,12 +16,6 @@ const PIXELS: usize = 4;
 const TASK_WORK: usize = 1 << 16;
 /// Most filters summed separately.
 const MOST_PARTS: usize = 16;
-
-/// `a * b + c`, fused where there is an instruction for it.
-#[inline(always)]
-fn multiply_add<S: Lanes, T: Float>(a: T, b: T, c: T) -> T {
-    if matches!(S::ISA, Isa::Portable) { a * b + c } else { a.fused(b, c) }
-}
 
 /// Forward pass or a phase of the input gradient: see [`super::correlate`]. The lengths were checked.
 pub(super) fn run<T: Float>(
@@ -38,8 +31,10 @@ pub(super) fn run<T: Float>(
     let work = axes[2].grid * g.channels() * axes.iter().map(|axis| axis.taps).product::<usize>();
     let dst = Shared(dst.as_mut_ptr());
     let sum = Sum { kernel: g.kernel, channels: g.channels(), axes, src, filter, dst, epilogue };
+    let tiles = T::tiles(isa);
     parallel_ranges(rows, TASK_WORK / work.max(1) + 1, |start, end| {
-        dispatch(isa, Rows { sum: &sum, start, end });
+        // SAFETY: the lengths were checked; rows are disjoint parts of the destination.
+        unsafe { (tiles.depthwise_rows)(&sum, start, end) };
     });
 }
 
@@ -49,7 +44,8 @@ impl ConvGeometry {
     }
 }
 
-struct Sum<'a, T> {
+/// What [`rows`] computes.
+pub(crate) struct Sum<'a, T> {
     kernel: [usize; 3],
     channels: usize,
     axes: [Axis; 3],
@@ -59,92 +55,122 @@ struct Sum<'a, T> {
     epilogue: Epilogue<'a, T>,
 }
 
+/// See [`rows`].
+pub(crate) type RowsFn<T> = unsafe fn(&Sum<'_, T>, usize, usize);
+
 /// Rows `start..end` of the grid.
-struct Rows<'a, 'b, T> {
-    sum: &'b Sum<'a, T>,
-    start: usize,
-    end: usize,
-}
-
-impl<T: Float> Task for Rows<'_, '_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Lanes>(self, _: S) {
-        let [depth, height, width] = &self.sum.axes;
-        // Positions whose taps all stay inside the row.
-        let first = (-width.offset).max(0) as usize;
-        let low = first.div_ceil(width.src_step).min(width.grid);
-        let room = width.src as isize - width.last_offset();
-        let high = (room.max(0) as usize).div_ceil(width.src_step).clamp(low, width.grid);
-        for row in self.start..self.end {
-            let at = [row / (height.grid * depth.grid), row / height.grid % depth.grid, row % height.grid];
-            by_chunks!(0..self.sum.channels, |c, L| {
-                let mut x = 0;
-                while x < width.grid {
-                    let pixels = if x >= low && x + PIXELS <= high { PIXELS } else { 1 };
-                    // SAFETY: rows are disjoint parts of the destination; channels and pixels lie inside.
-                    unsafe {
-                        if pixels == PIXELS {
-                            self.sum.pixels::<S, L, PIXELS>(at, x, c);
-                        } else {
-                            self.sum.pixels::<S, L, 1>(at, x, c);
-                        }
+///
+/// # Safety
+/// The CPU runs `S`; the memory fits the sizes; no one else touches these rows of the destination.
+#[inline(always)]
+pub(crate) unsafe fn rows<S: Simd>(sum: &Sum<'_, S::E>, start: usize, end: usize)
+where
+    S::E: Float,
+{
+    let [depth, height, width] = &sum.axes;
+    // Positions whose taps all stay inside the row.
+    let first = (-width.offset).max(0) as usize;
+    let low = first.div_ceil(width.src_step).min(width.grid);
+    let room = width.src as isize - width.last_offset();
+    let high = (room.max(0) as usize).div_ceil(width.src_step).clamp(low, width.grid);
+    for row in start..end {
+        let at = [row / (height.grid * depth.grid), row / height.grid % depth.grid, row % height.grid];
+        let mut c = 0;
+        while c < sum.channels {
+            let left = sum.channels - c;
+            let wide = left >= 2 * S::LANES;
+            let mut x = 0;
+            while x < width.grid {
+                let many = x >= low && x + PIXELS <= high;
+                // SAFETY: the caller's contract; channels and pixels lie inside.
+                unsafe {
+                    match (wide, many) {
+                        (true, true) => sum.pixels::<S, 2, PIXELS>(at, x, c, S::LANES),
+                        (true, false) => sum.pixels::<S, 2, 1>(at, x, c, S::LANES),
+                        (false, true) => sum.pixels::<S, 1, PIXELS>(at, x, c, left.min(S::LANES)),
+                        (false, false) => sum.pixels::<S, 1, 1>(at, x, c, left.min(S::LANES)),
                     }
-                    x += pixels;
                 }
-            });
+                x += if many { PIXELS } else { 1 };
+            }
+            c += if wide { 2 * S::LANES } else { S::LANES };
         }
     }
 }
 
+/// Vector `v` of some at `p`, of which there are `n <= LANES` lanes.
+///
+/// # Safety
+/// The CPU runs `S`; the lanes are readable.
+#[inline(always)]
+unsafe fn load<S: Simd>(p: *const S::E, v: usize, n: usize) -> S::V {
+    // SAFETY: the caller's contract.
+    unsafe { if n == S::LANES { S::load(p.add(v * S::LANES)) } else { S::load_first(p.add(v * S::LANES), n) } }
+}
+
+/// Writes what [`load`] would read.
+///
+/// # Safety
+/// As [`load`], for writing.
+#[inline(always)]
+unsafe fn store<S: Simd>(p: *mut S::E, v: usize, n: usize, x: S::V) {
+    // SAFETY: the caller's contract.
+    unsafe { if n == S::LANES { S::store(p.add(v * S::LANES), x) } else { S::store_first(p.add(v * S::LANES), x, n) } }
+}
+
 impl<T: Float> Sum<'_, T> {
-    /// `L` channels of `P` pixels of row `[image, depth, height]`. Several pixels must have all their taps inside.
+    /// `V` vectors of `n` channels from channel `c` of `P` pixels of row `[image, depth, height]`. Several pixels must
+    /// have all their taps inside; several vectors must be whole.
     ///
     /// # Safety
-    /// Channels and pixels lie inside the grid; no one else writes them.
+    /// The CPU runs `S`; channels and pixels lie inside the grid; no one else writes them.
     #[inline(always)]
-    unsafe fn pixels<S: Lanes, const L: usize, const P: usize>(&self, [n, z, y]: [usize; 3], x: usize, c: usize) {
+    unsafe fn pixels<S: Simd<E = T>, const V: usize, const P: usize>(
+        &self,
+        [n, z, y]: [usize; 3],
+        x: usize,
+        c: usize,
+        lanes: usize,
+    ) {
         let [depth, height, width] = &self.axes;
-        let mut sums = [[T::ZERO; L]; P];
-        for tz in 0..depth.taps {
-            let Some(sz) = depth.source(z, tz) else { continue };
-            for ty in 0..height.taps {
-                let Some(sy) = height.source(y, ty) else { continue };
-                let row = ((n * depth.src + sz) * height.src + sy) * width.src;
-                let block = (depth.filter_at(tz) * self.kernel[1] + height.filter_at(ty)) * self.kernel[2];
-                for tx in 0..width.taps {
-                    let Some(sx) = width.source(x, tx) else { continue };
-                    // SAFETY: the position was checked, and those of further pixels by the caller.
-                    unsafe {
-                        let w = chunk::<T, L>(self.filter.as_ptr(), (block + width.filter_at(tx)) * self.channels + c);
-                        for (p, sums) in sums.iter_mut().enumerate() {
-                            let at = (row + sx + p * width.src_step) * self.channels + c;
-                            let x = chunk::<T, L>(self.src.as_ptr(), at);
-                            for ((sum, x), w) in sums.iter_mut().zip(x).zip(w) {
-                                *sum = multiply_add::<S, T>(*x, *w, *sum);
+        let step = width.src_step * self.channels;
+        // SAFETY: the positions of the first pixel are checked, those of further ones the caller vouches for.
+        unsafe {
+            let mut sums = [[S::zero(); V]; P];
+            for tz in 0..depth.taps {
+                let Some(sz) = depth.source(z, tz) else { continue };
+                for ty in 0..height.taps {
+                    let Some(sy) = height.source(y, ty) else { continue };
+                    let row = ((n * depth.src + sz) * height.src + sy) * width.src;
+                    let block = (depth.filter_at(tz) * self.kernel[1] + height.filter_at(ty)) * self.kernel[2];
+                    for tx in 0..width.taps {
+                        let Some(sx) = width.source(x, tx) else { continue };
+                        let w = self.filter.as_ptr().add((block + width.filter_at(tx)) * self.channels + c);
+                        let from = self.src.as_ptr().add((row + sx) * self.channels + c);
+                        for v in 0..V {
+                            let w = load::<S>(w, v, lanes);
+                            for (p, sums) in sums.iter_mut().enumerate() {
+                                sums[v] = S::mul_add(load::<S>(from.add(p * step), v, lanes), w, sums[v]);
                             }
                         }
                     }
                 }
             }
-        }
-        let to = |axis: &Axis, at: usize| axis.dst_first + at * axis.dst_step;
-        let row = ((n * depth.dst + to(depth, z)) * height.dst + to(height, y)) * width.dst;
-        let (bias, relu) = (self.epilogue.bias(), self.epilogue.relu());
-        for (p, sums) in sums.iter_mut().enumerate() {
-            if let Some(bias) = bias {
-                for (sum, bias) in sums.iter_mut().zip(&bias[c..c + L]) {
-                    *sum = *sum + *bias;
+            let to = |axis: &Axis, at: usize| axis.dst_first + at * axis.dst_step;
+            let row = ((n * depth.dst + to(depth, z)) * height.dst + to(height, y)) * width.dst;
+            for (p, sums) in sums.iter().enumerate() {
+                let dst = self.dst.get().add((row + to(width, x + p)) * self.channels + c);
+                for (v, sum) in sums.iter().enumerate() {
+                    let mut y = *sum;
+                    if let Some(bias) = self.epilogue.bias() {
+                        y = S::add(y, load::<S>(bias.as_ptr().add(c), v, lanes));
+                    }
+                    if self.epilogue.relu() {
+                        y = S::relu(y);
+                    }
+                    store::<S>(dst, v, lanes, y);
                 }
             }
-            if relu {
-                for sum in sums.iter_mut() {
-                    *sum = if *sum < T::ZERO { T::ZERO } else { *sum };
-                }
-            }
-            // SAFETY: the caller's contract.
-            unsafe { *chunk_mut::<T, L>(self.dst.get(), (row + to(width, x + p)) * self.channels + c) = *sums };
         }
     }
 }
@@ -163,8 +189,8 @@ impl Axis {
     }
 }
 
-/// Output rows; a function of the geometry alone.
-fn rows(g: &ConvGeometry) -> usize {
+/// Output rows.
+fn output_rows(g: &ConvGeometry) -> usize {
     let [depth, height, _] = g.output();
     g.batch * depth * height
 }
@@ -172,7 +198,7 @@ fn rows(g: &ConvGeometry) -> usize {
 /// How many filters are summed separately; a function of the geometry alone.
 fn parts(g: &ConvGeometry) -> usize {
     let work = g.flops() as usize / 2 / TASK_WORK;
-    work.min(rows(g)).clamp(1, MOST_PARTS)
+    work.min(output_rows(g)).clamp(1, MOST_PARTS)
 }
 
 pub(super) fn filter_scratch_len(g: &ConvGeometry) -> usize {
@@ -191,7 +217,8 @@ pub(super) fn filter_gradient<T: Float>(
     if dw.is_empty() {
         return;
     }
-    let (parts, rows, len) = (parts(g), rows(g), dw.len());
+    let (parts, rows, len) = (parts(g), output_rows(g), dw.len());
+    let tiles = T::tiles(isa);
     let partial = &mut scratch[..(parts - 1) * len];
     let (first, others) = (Shared(dw.as_mut_ptr()), Shared(partial.as_mut_ptr()));
     parallel_for(parts, |part| {
@@ -201,13 +228,15 @@ pub(super) fn filter_gradient<T: Float>(
             std::slice::from_raw_parts_mut(at, len)
         };
         out.fill(T::ZERO);
-        dispatch(isa, Gradient { g, x, dy, out, start: part * rows / parts, end: (part + 1) * rows / parts });
+        let (start, end) = (part * rows / parts, (part + 1) * rows / parts);
+        // SAFETY: the lengths were checked.
+        unsafe { (tiles.depthwise_gradient)(Gradient { g, x, dy, out, start, end }) };
     });
     add_up(dw, partial);
 }
 
 /// Rows `start..end` of the output, summed into `out`.
-struct Gradient<'a, T> {
+pub(crate) struct Gradient<'a, T> {
     g: &'a ConvGeometry,
     x: &'a [T],
     dy: &'a [T],
@@ -216,87 +245,99 @@ struct Gradient<'a, T> {
     end: usize,
 }
 
-impl<T: Float> Task for Gradient<'_, T> {
-    type Output = ();
+/// See [`gradient`].
+pub(crate) type GradientFn<T> = unsafe fn(Gradient<'_, T>);
 
-    #[inline(always)]
-    fn run<S: Lanes>(self, _: S) {
-        let g = self.g;
-        let [depth, height, width] = g.output();
-        let source = |a: usize, at: usize, k: usize| {
-            (at * g.strides[a] + k * g.dilations[a]).checked_sub(g.pads[a][0]).filter(|&i| i < g.input[a])
-        };
-        for row in self.start..self.end {
-            let (n, z, y) = (row / (height * depth), row / height % depth, row % height);
-            for tap in 0..g.taps() {
-                let k = [tap / (g.kernel[1] * g.kernel[2]), tap / g.kernel[2] % g.kernel[1], tap % g.kernel[2]];
-                let (Some(sz), Some(sy)) = (source(0, z, k[0]), source(1, y, k[1])) else { continue };
-                // 0 <= o · stride + shift < input
-                let shift = (k[2] * g.dilations[2]) as isize - g.pads[2][0] as isize;
-                let low = ((-shift).max(0) as usize).div_ceil(g.strides[2]);
-                let room = (g.input[2] as isize - shift).max(0) as usize;
-                let high = room.div_ceil(g.strides[2]).min(width);
-                if low >= high {
-                    continue;
-                }
-                let from = ((n * g.input[0] + sz) * g.input[1] + sy) * g.input[2];
-                let from = (from + low * g.strides[2]).wrapping_add_signed(shift) * g.channels();
-                let dy = (row * width + low) * g.channels();
-                by_chunks!(0..g.channels(), |c, L| {
-                    // SAFETY: positions and channels lie inside the operands.
-                    let sum = unsafe {
-                        dot::<S, T, L>(
-                            (self.x.as_ptr().add(from + c), g.strides[2] * g.channels()),
-                            (self.dy.as_ptr().add(dy + c), g.channels()),
-                            high - low,
-                        )
-                    };
-                    // SAFETY: the filter has as many channels, and it is this task's alone.
-                    let out = unsafe { chunk_mut::<T, L>(self.out.as_mut_ptr(), tap * g.channels() + c) };
-                    for (out, sum) in out.iter_mut().zip(sum) {
-                        *out = *out + sum;
+/// Sums the rows.
+///
+/// # Safety
+/// The CPU runs `S`; the slices are as long as the geometry says.
+#[inline(always)]
+pub(crate) unsafe fn gradient<S: Simd>(task: Gradient<'_, S::E>)
+where
+    S::E: Float,
+{
+    let Gradient { g, x, dy, out, start, end } = task;
+    let [depth, height, width] = g.output();
+    let channels = g.channels();
+    let source = |a: usize, at: usize, k: usize| {
+        (at * g.strides[a] + k * g.dilations[a]).checked_sub(g.pads[a][0]).filter(|&i| i < g.input[a])
+    };
+    for row in start..end {
+        let (n, z, y) = (row / (height * depth), row / height % depth, row % height);
+        for tap in 0..g.taps() {
+            let k = [tap / (g.kernel[1] * g.kernel[2]), tap / g.kernel[2] % g.kernel[1], tap % g.kernel[2]];
+            let (Some(sz), Some(sy)) = (source(0, z, k[0]), source(1, y, k[1])) else { continue };
+            // 0 <= o · stride + shift < input
+            let shift = (k[2] * g.dilations[2]) as isize - g.pads[2][0] as isize;
+            let low = ((-shift).max(0) as usize).div_ceil(g.strides[2]);
+            let room = (g.input[2] as isize - shift).max(0) as usize;
+            let high = room.div_ceil(g.strides[2]).min(width);
+            if low >= high {
+                continue;
+            }
+            let from = ((n * g.input[0] + sz) * g.input[1] + sy) * g.input[2];
+            let from = (from + low * g.strides[2]).wrapping_add_signed(shift) * channels;
+            let to = (row * width + low) * channels;
+            let mut c = 0;
+            while c < channels {
+                let left = channels - c;
+                // SAFETY: positions and channels lie inside the operands and the filter.
+                unsafe {
+                    let x = (x.as_ptr().add(from + c), g.strides[2] * channels);
+                    let dy = (dy.as_ptr().add(to + c), channels);
+                    let out = out.as_mut_ptr().add(tap * channels + c);
+                    if left >= 2 * S::LANES {
+                        dot::<S, 2>(x, dy, high - low, out, S::LANES);
+                        c += 2 * S::LANES;
+                    } else {
+                        dot::<S, 1>(x, dy, high - low, out, left.min(S::LANES));
+                        c += S::LANES;
                     }
-                });
+                }
             }
         }
     }
 }
 
-/// The sums over `len` pixels of the products of `L` channels; each operand with the distance between its pixels.
+/// Adds to `out` the sums over `len` pixels of the products of `V` vectors of channels; each operand comes with the
+/// distance between its pixels.
 ///
 /// # Safety
-/// The pixels lie inside the operands.
+/// The CPU runs `S`; the pixels lie inside the operands.
 #[inline(always)]
-unsafe fn dot<S: Lanes, T: Float, const L: usize>(
-    (x, x_step): (*const T, usize),
-    (y, y_step): (*const T, usize),
+unsafe fn dot<S: Simd, const V: usize>(
+    (x, x_step): (*const S::E, usize),
+    (y, y_step): (*const S::E, usize),
     len: usize,
-) -> [T; L] {
-    // Several sums, so that one multiply-add need not wait for the last.
-    let mut sums = [[T::ZERO; L]; PIXELS];
-    let whole = len - len % PIXELS;
+    out: *mut S::E,
+    lanes: usize,
+) {
     // SAFETY: the caller's contract.
     unsafe {
+        // Several sums, so that one multiply-add need not wait for the last.
+        let mut sums = [[S::zero(); V]; PIXELS];
+        let whole = len - len % PIXELS;
         for i in (0..whole).step_by(PIXELS) {
             for (p, sums) in sums.iter_mut().enumerate() {
-                let (x, y) = (chunk::<T, L>(x, (i + p) * x_step), chunk::<T, L>(y, (i + p) * y_step));
-                for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
-                    *sum = multiply_add::<S, T>(*x, *y, *sum);
+                let (x, y) = (x.add((i + p) * x_step), y.add((i + p) * y_step));
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = S::mul_add(load::<S>(x, v, lanes), load::<S>(y, v, lanes), *sum);
                 }
             }
         }
         for i in whole..len {
-            let (x, y) = (chunk::<T, L>(x, i * x_step), chunk::<T, L>(y, i * y_step));
-            for ((sum, x), y) in sums[0].iter_mut().zip(x).zip(y) {
-                *sum = multiply_add::<S, T>(*x, *y, *sum);
+            let (x, y) = (x.add(i * x_step), y.add(i * y_step));
+            for (v, sum) in sums[0].iter_mut().enumerate() {
+                *sum = S::mul_add(load::<S>(x, v, lanes), load::<S>(y, v, lanes), *sum);
             }
         }
-    }
-    let mut total = sums[0];
-    for sums in &sums[1..] {
-        for (total, sum) in total.iter_mut().zip(sums) {
-            *total = *total + *sum;
+        for v in 0..V {
+            let mut total = load::<S>(out, v, lanes);
+            for sums in &sums {
+                total = S::add(total, sums[v]);
+            }
+            store::<S>(out, v, lanes, total);
         }
     }
-    total
 }

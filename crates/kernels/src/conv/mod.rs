@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 mod correlate;
-mod depthwise;
+pub(crate) mod depthwise;
 mod filter;
 mod geometry;
 mod place;
