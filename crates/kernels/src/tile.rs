@@ -123,15 +123,7 @@ impl<E> Tiles<E> {
 
 /// A float type with tiles.
 pub trait Float:
-    Copy
-    + Send
-    + Sync
-    + PartialEq
-    + PartialOrd
-    + std::fmt::Debug
-    + std::ops::Add<Output = Self>
-    + sealed::Sealed
-    + 'static
+    Copy + Send + Sync + PartialEq + PartialOrd + std::fmt::Debug + std::ops::Add<Output = Self> + sealed::Sealed + 'static
 {
     /// 0.
     const ZERO: Self;

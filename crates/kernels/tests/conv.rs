@@ -9,7 +9,7 @@ use cornet_kernels::isa::Isa;
 
 fn draw_geometry(draw: &mut Draw) -> ConvGeometry {
     let axes = draw.pick(&[1, 2, 2, 2, 3]);
-    let mut g = ConvGeometry::conv3d(draw.pick(&[0, 1, 1, 2, 3, 5]), [1; 3], 1, [1; 3], 1);
+    let mut g = ConvGeometry::conv3d(draw.pick(&[0, 1, 1, 2, 3, 5, 9, 17]), [1; 3], 1, [1; 3], 1);
     let most = [40, 14, 7][axes - 1];
     for axis in 3 - axes..3 {
         g.input[axis] = if draw.among(0, 30) == 0 { 0 } else { draw.among(1, most) };

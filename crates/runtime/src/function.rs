@@ -103,8 +103,9 @@ impl Concrete {
         let arguments: Vec<(&str, Type)> = names.iter().map(String::as_str).zip(types.iter().cloned()).collect();
         let traced = trace(name, &arguments, body)?;
         if !traced.captures.is_empty() {
-            return Err(err!(NotTraced, "function {name} uses tensors of an enclosing trace")
-                .help("pass them as arguments"));
+            return Err(
+                err!(NotTraced, "function {name} uses tensors of an enclosing trace").help("pass them as arguments")
+            );
         }
         Self::compile(traced.graph)
     }

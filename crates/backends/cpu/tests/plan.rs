@@ -28,7 +28,11 @@ fn agree(inputs: &[Array], body: Body) -> Result<String> {
             assert_eq!(found.shape(), expected.shape(), "result {i} of run {run}");
             for (at, (a, b)) in found.to_f64()?.iter().zip(expected.to_f64()?).enumerate() {
                 let scale = a.abs().max(b.abs()).max(1.0);
-                assert!((a - b).abs() <= 2e-5 * scale, "result {i}[{at}] of run {run}: {a} against {b}\n{}", concrete.describe());
+                assert!(
+                    (a - b).abs() <= 2e-5 * scale,
+                    "result {i}[{at}] of run {run}: {a} against {b}\n{}",
+                    concrete.describe()
+                );
             }
         }
     }

@@ -14,6 +14,10 @@ use crate::tile::{Finish, Float, MAX_ROWS, PITCH, Segment, Tile, Tiles, ZEROS};
 const SEGMENTS: usize = 64;
 /// Bytes of packed filter to keep in the second-level cache while pixels stream past it.
 const FILTER_BYTES: usize = 512 << 10;
+/// Bytes of the source that tiles of one position in several images may keep in the second-level cache.
+const IMAGES_BYTES: usize = 768 << 10;
+/// Rows narrower than this are not worth tiles of their own.
+const NARROW: usize = 5;
 /// Multiply-adds below which more tasks do not pay.
 const TASK_WORK: usize = 1 << 19;
 
@@ -65,6 +69,17 @@ pub(super) struct Correlation<'a, E: 'static> {
     pub epilogue: Epilogue<'a, E>,
 }
 
+/// Which pixels share a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// Neighbours, across the ends of rows and images: where no tap leaves the source.
+    Flat,
+    /// Neighbours in a row, which leave the source above and below together.
+    Row,
+    /// The same position of several images: taps that leave are left out for all, so that padding costs nothing.
+    Images,
+}
+
 /// The filter in memory: rows of destination channels, a row a tap and source channel.
 #[derive(Clone, Copy)]
 pub(super) enum Filter<E> {
@@ -86,6 +101,56 @@ impl<E: Float> Correlation<'_, E> {
         self.batch * self.axes.iter().map(|axis| axis.grid).product::<usize>()
     }
 
+    fn layout(&self) -> Layout {
+        let [_, height, width] = &self.axes;
+        if !self.axes.iter().any(Axis::leaves) {
+            return Layout::Flat;
+        }
+        let rows = (height.last_offset() - height.offset) as usize + 1;
+        let images = self.batch.div_ceil(self.batch.div_ceil(self.tiles.rows));
+        let bytes = rows * width.src * self.src_channels * self.groups * images * size_of::<E>();
+        if images > self.tiles.rows / 2 && bytes <= IMAGES_BYTES {
+            Layout::Images
+        } else if width.grid >= NARROW {
+            Layout::Row
+        } else {
+            Layout::Flat
+        }
+    }
+
+    /// Tiles that cover all pixels; the same for any number of threads.
+    fn count(&self, layout: Layout) -> usize {
+        let (pixels, most) = (self.pixels(), self.tiles.rows);
+        match layout {
+            Layout::Flat => pixels.div_ceil(most),
+            Layout::Row => pixels / self.axes[2].grid * self.axes[2].grid.div_ceil(most),
+            Layout::Images => pixels / self.batch * self.batch.div_ceil(most),
+        }
+    }
+
+    /// The first pixel of tile `tile`, and how many it has.
+    fn range(&self, layout: Layout, tile: usize) -> (usize, usize) {
+        let part = |index: usize, parts: usize, len: usize| {
+            let start = index * len / parts;
+            (start, (index + 1) * len / parts - start)
+        };
+        let pixels = self.pixels();
+        match layout {
+            Layout::Flat => part(tile, pixels.div_ceil(self.tiles.rows), pixels),
+            Layout::Row => {
+                let width = self.axes[2].grid;
+                let parts = width.div_ceil(self.tiles.rows);
+                let (start, len) = part(tile % parts, parts, width);
+                (tile / parts * width + start, len)
+            }
+            Layout::Images => {
+                let positions = pixels / self.batch;
+                let (first, images) = part(tile / positions, self.batch.div_ceil(self.tiles.rows), self.batch);
+                (first * positions + tile % positions, images)
+            }
+        }
+    }
+
     /// Runs the whole sum in the current pool.
     ///
     /// # Safety
@@ -96,7 +161,7 @@ impl<E: Float> Correlation<'_, E> {
             return;
         }
         // The cut into tiles is the same for any number of threads; the cut into tasks need not be.
-        let count = pixels.div_ceil(self.tiles.rows);
+        let count = self.count(self.layout());
         let panels = self.dst_channels.div_ceil(self.tiles.width());
         let work = (pixels * self.dst_channels).saturating_mul(self.taps() * self.src_channels * self.groups);
         let wanted = if threads() == 1 { 1 } else { (4 * threads()).min(work / TASK_WORK + 1) };
@@ -119,15 +184,13 @@ impl<E: Float> Correlation<'_, E> {
         let chunks = entries.div_ceil(SEGMENTS).max(1);
         let panel_bytes = self.taps() * self.src_channels * self.tiles.width() * size_of::<E>();
         let at_once = (FILTER_BYTES / panel_bytes.max(1)).max(1);
-        let pixels = self.pixels();
-        let count = pixels.div_ceil(self.tiles.rows);
+        let layout = self.layout();
         let mut taps = Taps::new();
         let mut spot = Spot::new();
         for first in (panels[0]..panels[1]).step_by(at_once) {
             let panels = [first, (first + at_once).min(panels[1])];
             for tile in tiles[0]..tiles[1] {
-                let range = [tile * pixels / count, (tile + 1) * pixels / count];
-                self.locate(group, range, &mut spot);
+                self.locate(group, layout, self.range(layout, tile), &mut spot);
                 for chunk in 0..chunks {
                     if taps.chunk != Some(chunk) {
                         self.fill(chunk, entries, &mut taps);
@@ -147,7 +210,6 @@ impl<E: Float> Correlation<'_, E> {
         let b_step = self.b_step();
         taps.chunk = Some(chunk);
         taps.taps = 0;
-        taps.joined = 0;
         for entry in chunk * SEGMENTS..((chunk + 1) * SEGMENTS).min(entries) {
             let (tap, channel) = (entry / splits, entry % splits * ZEROS);
             let t = [
@@ -165,15 +227,8 @@ impl<E: Float> Correlation<'_, E> {
             };
             taps.list[taps.taps] = stretch;
             taps.taps += 1;
-            let Tap { a_off, b_off, len, .. } = stretch;
-            match taps.segments[..taps.joined].last_mut() {
-                Some(last) if a_off == last.a_off + last.len as isize => last.len += len,
-                _ => {
-                    taps.segments[taps.joined] = Segment { a_off, b_off, len };
-                    taps.joined += 1;
-                }
-            }
         }
+        taps.joined = join(&taps.list[..taps.taps], |_| true, b_step, &mut taps.segments);
     }
 
     fn b_step(&self) -> isize {
@@ -183,14 +238,15 @@ impl<E: Float> Correlation<'_, E> {
         }
     }
 
-    /// Finds the pixels `range` in the source and in the destination.
-    fn locate(&self, group: usize, range: [usize; 2], spot: &mut Spot<E>) {
+    /// Finds the `rows` pixels from `first` on in the source and in the destination.
+    fn locate(&self, group: usize, layout: Layout, (first, rows): (usize, usize), spot: &mut Spot<E>) {
         let [depth, height, width] = self.axes;
         let (src_pixel, dst_pixel) = (self.src_channels * self.groups, self.dst_channels * self.groups);
-        let (mut x, rest) = (range[0] % width.grid, range[0] / width.grid);
+        let (mut x, rest) = (first % width.grid, first / width.grid);
         let (mut y, rest) = (rest % height.grid, rest / height.grid);
         let (mut z, mut n) = (rest % depth.grid, rest / depth.grid);
-        spot.rows = range[1] - range[0];
+        spot.rows = rows;
+        spot.together = layout == Layout::Images;
         spot.leaves = false;
         let check = self.axes.iter().any(Axis::leaves);
         for lane in 0..spot.rows {
@@ -208,6 +264,10 @@ impl<E: Float> Correlation<'_, E> {
                     spot.pixels.at[axis][lane] = at as i32;
                 }
             }
+            if spot.together {
+                n += 1;
+                continue;
+            }
             x += 1;
             if x == width.grid {
                 (x, y) = (0, y + 1);
@@ -219,7 +279,7 @@ impl<E: Float> Correlation<'_, E> {
                 }
             }
         }
-        if spot.leaves {
+        if spot.leaves && !spot.together {
             let last = spot.rows - 1;
             for lane in spot.rows..PITCH {
                 spot.pixels.base[lane] = spot.pixels.base[last];
@@ -239,9 +299,14 @@ impl<E: Float> Correlation<'_, E> {
         let rows = self.taps() * self.src_channels;
         let first = taps.chunk == Some(0);
         let mut placed = [Segment::default(); SEGMENTS];
-        let (a, segments): (&[*const E], &[Segment]) = if spot.leaves {
-            let sizes = self.axes.map(|axis| axis.src as i32);
-            let list = &taps.list[..taps.taps];
+        let sizes = self.axes.map(|axis| axis.src as i32);
+        let list = &taps.list[..taps.taps];
+        let (a, segments): (&[*const E], &[Segment]) = if spot.leaves && spot.together {
+            let at: [i32; 3] = std::array::from_fn(|axis| spot.pixels.at[axis][0]);
+            let inside = |tap: &Tap| (0..3).all(|axis| ((at[axis] + tap.move_by[axis]) as u32) < sizes[axis] as u32);
+            let count = join(list, inside, self.b_step(), &mut placed);
+            (&spot.pixels.base, &placed[..count])
+        } else if spot.leaves {
             // SAFETY: the instruction set is that of the tiles.
             let count = unsafe {
                 (self.tiles.place)(&spot.pixels, sizes, list, E::zeros().as_ptr(), &mut taps.pointers, &mut placed)
@@ -278,7 +343,7 @@ impl<E: Float> Correlation<'_, E> {
                     }
                     (self.tiles.pick(spot.rows, cols))(&Tile {
                         a,
-                        a_per_segment: spot.leaves,
+                        a_per_segment: spot.leaves && !spot.together,
                         a_step: 1,
                         b,
                         b_step: self.b_step(),
@@ -359,12 +424,33 @@ struct Spot<E> {
     dst: [*mut E; PITCH],
     /// Whether some tap of some pixel falls outside of the source.
     leaves: bool,
+    /// Whether it then does for all of them.
+    together: bool,
+}
+
+/// The stretches of the taps that `keep`, joined where both operands go on without a gap. Returns how many.
+fn join(taps: &[Tap], keep: impl Fn(&Tap) -> bool, b_step: isize, segments: &mut [Segment]) -> usize {
+    let mut count = 0;
+    for &Tap { a_off, b_off, len, .. } in taps.iter().filter(|tap| keep(tap)) {
+        match segments[..count].last_mut() {
+            Some(last)
+                if a_off == last.a_off + last.len as isize && b_off == last.b_off + last.len as isize * b_step =>
+            {
+                last.len += len;
+            }
+            _ => {
+                segments[count] = Segment { a_off, b_off, len };
+                count += 1;
+            }
+        }
+    }
+    count
 }
 
 impl<E> Spot<E> {
     fn new() -> Self {
         let pixels = Pixels { base: [std::ptr::null(); PITCH], at: [[0; PITCH]; 3] };
-        Spot { rows: 0, pixels, dst: [std::ptr::null_mut(); PITCH], leaves: false }
+        Spot { rows: 0, pixels, dst: [std::ptr::null_mut(); PITCH], leaves: false, together: false }
     }
 }
 
