@@ -10,6 +10,7 @@ pub mod core;
 
 pub mod bits;
 pub mod compare;
+pub mod control;
 pub mod index;
 pub mod linalg;
 pub mod logic;
@@ -44,6 +45,7 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("core", &[&core::constant::OP]),
     ("bits", bits::OPS),
     ("compare", compare::OPS),
+    ("control", control::OPS),
     ("index", index::OPS),
     ("linalg", linalg::OPS),
     ("logic", logic::OPS),

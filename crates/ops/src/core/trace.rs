@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::attrs::Attrs;
 use super::graph::{Graph, Input, Node, Output, Update, ValueId};
 use super::op::{Op, Type, Types};
+use super::tape::{is_recorded, note_read};
 use super::tensor::{Repr, Tensor};
 use super::variable::Variable;
 
@@ -68,15 +69,24 @@ pub fn trace(
             Tensor::node(builder.clone(), value, ty.clone())
         })
         .collect();
-    let outputs = {
-        let _active = Active::enter(builder.clone());
-        f(&inputs)?
-    };
-    for (i, output) in outputs.iter().enumerate() {
+    let _active = Active::enter(builder.clone());
+    for (i, output) in f(&inputs)?.iter().enumerate() {
         let value = builder.import(output)?;
         builder.lock().graph.outputs.push(Output { name: format!("output_{i}"), value });
     }
     builder.finish()
+}
+
+/// Runs `f` as if nothing were being traced on this thread.
+pub(crate) fn without_trace<T>(f: impl FnOnce() -> T) -> T {
+    struct Restore(Vec<Builder>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ACTIVE.with_borrow_mut(|stack| std::mem::swap(stack, &mut self.0));
+        }
+    }
+    let _restore = Restore(ACTIVE.with_borrow_mut(std::mem::take));
+    f()
 }
 
 /// True while a function is being traced on this thread.
@@ -157,6 +167,10 @@ impl Builder {
         match &tensor.0 {
             Repr::Failed(e) => Err(e.clone()),
             Repr::Value(v) => {
+                // In the body of a control-flow op, what a tape watches must come in as an operand of that op.
+                if self.depth().is_some_and(|d| d > 0) && is_recorded(&[tensor]) {
+                    return Ok(self.capture(tensor, v.id, &v.ty));
+                }
                 let mut state = self.lock();
                 if let Some(&value) = state.constants.get(&v.id) {
                     return Ok(value);
@@ -171,17 +185,22 @@ impl Builder {
                     return Err(err!(NotTraced, "a tensor of a finished trace ({}) was used in another graph", n.ty)
                         .help("return it from the traced function instead of keeping it in a captured variable"));
                 }
-                let mut state = self.lock();
-                if let Some((_, value)) = state.captures.iter().find(|(t, _)| t.id() == Some(n.id)) {
-                    return Ok(*value);
-                }
-                let name = format!("capture_{}", state.captures.len());
-                let value = state.graph.add_value(n.ty.clone());
-                state.graph.inputs.push(Input { name, value, variable: None });
-                state.captures.push((tensor.clone(), value));
-                Ok(value)
+                Ok(self.capture(tensor, n.id, &n.ty))
             }
         }
+    }
+
+    /// The argument that stands for a tensor from outside.
+    fn capture(&self, tensor: &Tensor, id: u64, ty: &Type) -> ValueId {
+        let mut state = self.lock();
+        if let Some((_, value)) = state.captures.iter().find(|(t, _)| t.id() == Some(id)) {
+            return *value;
+        }
+        let name = format!("capture_{}", state.captures.len());
+        let value = state.graph.add_value(ty.clone());
+        state.graph.inputs.push(Input { name, value, variable: None });
+        state.captures.push((tensor.clone(), value));
+        value
     }
 
     /// The variable's value at this point of the trace.
@@ -194,6 +213,8 @@ impl Builder {
         let current = match outer {
             Some(outer) => {
                 let tensor = outer.read(variable)?;
+                // The tensor that the control-flow op takes, not the one inside its body, is what tapes will see.
+                note_read(variable, &tensor);
                 let ty = tensor.ty()?;
                 Tensor::node(self.clone(), self.import(&tensor)?, ty)
             }

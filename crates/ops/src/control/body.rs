@@ -1,0 +1,129 @@
+//! The bodies of control-flow ops: tracing, running, and their vector-Jacobian products.
+
+use std::sync::Arc;
+
+use crate::core::graph::{Graph, Input};
+use crate::core::prelude::*;
+use crate::core::tape::{GradientTape, without_tapes};
+use crate::core::trace::{Traced, trace, without_trace};
+
+/// Traces a function whose arguments are named by their place.
+pub(super) fn trace_body(
+    name: &str,
+    arguments: &[Type],
+    f: impl FnOnce(&[Tensor]) -> Result<Vec<Tensor>>,
+) -> Result<Traced> {
+    let names: Vec<String> = (0..arguments.len()).map(|i| format!("x{i}")).collect();
+    let named: Vec<(&str, Type)> = names.iter().map(String::as_str).zip(arguments.iter().cloned()).collect();
+    trace(name, &named, f)
+}
+
+/// Graphs of the same arguments, and the tensors that any of them captured: the last arguments of all of them.
+pub(super) fn unify<const N: usize>(bodies: [Traced; N]) -> ([Arc<Graph>; N], Vec<Tensor>) {
+    let mut captures: Vec<Tensor> = Vec::new();
+    for tensor in bodies.iter().flat_map(|b| &b.captures) {
+        if !captures.iter().any(|c| c.id() == tensor.id()) {
+            captures.push(tensor.clone());
+        }
+    }
+    let graphs = bodies.map(|body| {
+        let mut graph = body.graph;
+        let own = graph.inputs.split_off(graph.inputs.len() - body.captures.len());
+        for (i, capture) in captures.iter().enumerate() {
+            let place = body.captures.iter().position(|c| c.id() == capture.id());
+            let value = match (place, capture.ty()) {
+                (Some(place), _) => own[place].value,
+                (None, Ok(ty)) => graph.add_value(ty),
+                // A failed tensor is never captured.
+                (None, Err(_)) => continue,
+            };
+            graph.inputs.push(Input { name: format!("capture_{i}"), value, variable: None });
+        }
+        Arc::new(graph)
+    });
+    (graphs, captures)
+}
+
+/// The types of a graph's arguments.
+pub(super) fn argument_types(graph: &Graph) -> Vec<Type> {
+    graph.arguments().map(|i| graph.type_of(i.value).clone()).collect()
+}
+
+/// The types of a graph's results.
+pub(super) fn result_types(graph: &Graph) -> Vec<Type> {
+    graph.outputs.iter().map(|o| graph.type_of(o.value).clone()).collect()
+}
+
+/// Fails unless what enters a body as `what` has the types that it takes.
+pub(super) fn expect(what: &str, expected: &[Type], found: &[Type]) -> Result<()> {
+    if expected.len() != found.len() {
+        fail!(InvalidArgument, "{what}: expected {} values, found {}", expected.len(), found.len());
+    }
+    match expected.iter().zip(found).position(|(e, f)| e != f) {
+        None => Ok(()),
+        Some(i) => {
+            let (e, f) = (&expected[i], &found[i]);
+            let message = format!("{what} {i}: expected {e}, found {f}");
+            Err(if e.dtype == f.dtype { err!(ShapeMismatch, "{message}") } else { err!(DtypeMismatch, "{message}") })
+        }
+    }
+}
+
+/// Runs a graph on values, unseen by tapes and traces.
+pub(super) fn run(graph: &Graph, arguments: &[Array]) -> Result<Vec<Array>> {
+    let tensors: Vec<Tensor> = arguments.iter().map(Tensor::from).collect();
+    let results = without_tapes(|| without_trace(|| graph.replay(&tensors)))?;
+    results.iter().map(Tensor::array).collect()
+}
+
+/// The vector-Jacobian product of a graph: from its arguments, and cotangents of the results `given`, to cotangents of
+/// the arguments `wanted`.
+pub(super) fn vjp(graph: &Graph, wanted: &[usize], given: &[usize]) -> Result<Arc<Graph>> {
+    let (mut types, results) = (argument_types(graph), result_types(graph));
+    let count = types.len();
+    types.extend(given.iter().map(|&i| results[i].clone()));
+    let product = |x: &[Tensor]| {
+        let (arguments, cotangents) = x.split_at(count);
+        let tape = GradientTape::new();
+        let sources: Vec<&Tensor> = wanted.iter().map(|&i| &arguments[i]).collect();
+        sources.iter().for_each(|s| tape.watch(s));
+        let results = graph.replay(arguments)?;
+        let targets: Vec<(&Tensor, Option<Tensor>)> =
+            given.iter().zip(cotangents).map(|(&i, dy)| (&results[i], Some(dy.clone()))).collect();
+        tape.gradient_with(&targets, &sources)
+    };
+    let traced = without_tapes(|| trace_body(&format!("{}_vjp", graph.name), &types, product))?;
+    Ok(Arc::new(traced.graph))
+}
+
+/// The places whose type has a derivative.
+pub(super) fn inexact(types: &[Type]) -> Vec<usize> {
+    (0..types.len()).filter(|&i| types[i].dtype.is_inexact()).collect()
+}
+
+/// The one truth value of an array.
+pub(super) fn truth(x: &Array) -> Result<bool> {
+    match x.cast(DType::Bool)?.to_vec::<bool>()?.as_slice() {
+        [b] => Ok(*b),
+        _ => Err(err!(ShapeMismatch, "condition: expected one element, found shape {}", x.shape())),
+    }
+}
+
+/// A condition as a bool without axes.
+pub(super) fn condition(x: &Tensor) -> Result<Tensor> {
+    let shape = x.shape()?;
+    if shape.elements() != 1 {
+        fail!(ShapeMismatch, "condition: expected one element, found shape {shape}");
+    }
+    Ok(x.cast(DType::Bool).reshape([]))
+}
+
+/// The results of a call, or the error that they carry.
+pub(super) fn checked(results: impl IntoIterator<Item = Tensor>) -> Result<Vec<Tensor>> {
+    results.into_iter().map(|t| t.error().cloned().map_or(Ok(t), Err)).collect()
+}
+
+/// The types of tensors.
+pub(super) fn types(tensors: &[Tensor]) -> Result<Vec<Type>> {
+    tensors.iter().map(Tensor::ty).collect()
+}
