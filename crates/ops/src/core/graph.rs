@@ -83,6 +83,12 @@ pub struct Node {
     pub scope: Option<Arc<str>>,
 }
 
+impl std::fmt::Debug for Graph {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "<graph {}: {} inputs, {} nodes>", self.name, self.inputs.len(), self.nodes.len())
+    }
+}
+
 impl Graph {
     /// The type of a value.
     pub fn type_of(&self, value: ValueId) -> &Type {

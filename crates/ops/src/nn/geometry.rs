@@ -254,7 +254,7 @@ impl Convolution {
         let (batch, output, outputs) = split(call, 0)?;
         let (taps, own, kernel_outputs) = kernel_sizes(call.shape(1), output.len())?;
         let input = spatial(call, output.len())?;
-        let inputs = own * call.attrs.size("groups")?;
+        let inputs = own.saturating_mul(call.attrs.size("groups")?);
         let this = Self::new(call, batch, &input, inputs, taps, own, kernel_outputs)?;
         this.check_output(output, outputs)?;
         Ok(this)
