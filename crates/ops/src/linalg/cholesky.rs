@@ -1,7 +1,6 @@
 //! `cholesky`: the triangular square root of a positive definite matrix.
 
 use super::dense::{self, factor};
-use super::triangles::mask;
 use crate::core::prelude::*;
 
 /// The op.
@@ -30,7 +29,7 @@ pub static OP: Op = Op {
             let n = g.shape(0)[g.shape(0).rank() - 1];
             let dtype = dy.dtype()?;
             // The lower triangle with half of its diagonal.
-            let half = (mask(n, n, dtype, |i, j| i >= j) + mask(n, n, dtype, |i, j| i > j)) * 0.5;
+            let half = (Tensor::tri(n, n, 0, dtype) + Tensor::tri(n, n, -1, dtype)) * 0.5;
             let phi = l.matmul_with(&dy, true, false) * half;
             let left = l.solve_triangular_with(&phi, true, true);
             let both = l.solve_triangular_with(&left.swap_last(), true, true);
@@ -70,7 +69,7 @@ impl Tensor {
         Tensor::lift(|| {
             let shape = self.shape()?;
             let Some(&n) = shape.last() else { fail!(RankMismatch, "expected at least 2 axes, found 0") };
-            let eye = mask(n, n, self.dtype()?, |i, j| i == j).broadcast_to(&shape);
+            let eye = Tensor::eye(n, n, 0, self.dtype()?).broadcast_to(&shape);
             let inverse = self.solve_triangular_with(&eye, !upper, false);
             Ok(inverse.matmul_with(&inverse, !upper, upper))
         })

@@ -100,12 +100,10 @@ fn term(tensor: &Tensor, letters: &[char], places: usize) -> Result<Term> {
         if shape[i] != shape[j] {
             fail!(DimMismatch, "einsum: a letter that is repeated has sizes {} and {}", shape[i], shape[j]);
         }
-        let n = shape[i];
-        let mut mask_shape = vec![1; shape.rank()];
-        (mask_shape[i], mask_shape[j]) = (n, n);
-        let diagonal = super::triangles::mask(n, n, tensor.dtype()?, |i, j| i == j);
-        term.tensor = (&term.tensor * diagonal.reshape(mask_shape)).sum(&[j as isize], false);
-        term.labels.remove(j);
+        term.tensor = term.tensor.diagonal(0, i as isize, j as isize);
+        let label = term.labels.remove(j);
+        term.labels.remove(i);
+        term.labels.push(label);
     }
     Ok(term)
 }

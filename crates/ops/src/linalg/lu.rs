@@ -1,7 +1,6 @@
 //! `lu`: triangular factors with exchanged rows.
 
 use super::dense::{self, factor};
-use super::triangles::mask;
 use crate::core::prelude::*;
 
 /// The op.
@@ -34,9 +33,9 @@ pub static OP: Op = Op {
             }
             let (packed, dy) = (g.y(), g.dy());
             let dtype = dy.dtype()?;
-            let below = mask(n, n, dtype, |i, j| i > j);
-            let above = mask(n, n, dtype, |i, j| i <= j);
-            let lower = packed * &below + mask(n, n, dtype, |i, j| i == j);
+            let below = Tensor::tri(n, n, -1, dtype);
+            let above = 1.0 - Tensor::tri(n, n, -1, dtype);
+            let lower = packed * &below + Tensor::eye(n, n, 0, dtype);
             let flow = lower.matmul_with(&(&dy * &below), true, false) * &below
                 + (&dy * &above).matmul_with(&(packed * &above), false, true) * &above;
             let left = lower.solve_triangular_with(&flow, true, true);

@@ -2,8 +2,10 @@
 
 mod dense;
 mod einsum;
+mod norms;
 mod products;
-pub(crate) mod triangles;
+
+pub use norms::Norm;
 
 family! {
     cholesky

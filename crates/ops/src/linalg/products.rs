@@ -120,6 +120,67 @@ impl Tensor {
         })
     }
 
+    /// The inner product of both flattened, the first one conjugated.
+    ///
+    /// # Errors
+    /// `dim_mismatch` where the element counts differ.
+    #[track_caller]
+    pub fn vdot(&self, other: impl Into<Arg>) -> Tensor {
+        Tensor::lift(|| {
+            let (a, b) = meet(self, other)?;
+            let (m, n) = (a.shape()?.elements(), b.shape()?.elements());
+            if m != n {
+                fail!(DimMismatch, "vdot: {m} elements against {n}");
+            }
+            let a = if a.dtype()?.is_complex() { a.conj() } else { a };
+            Ok((a.reshape([m]) * b.reshape([n])).sum(&[], false))
+        })
+    }
+
+    /// The cross product of vectors of 2 or 3 elements along `axis`; of two vectors of 2, its one element that is not
+    /// zero, without the axis.
+    ///
+    /// # Errors
+    /// `dim_mismatch` for vectors of another size; `shape_mismatch` where the other axes do not broadcast.
+    #[track_caller]
+    pub fn cross(&self, other: impl Into<Arg>, axis: isize) -> Tensor {
+        self.cross_axes(other, axis, axis, axis)
+    }
+
+    /// The same with an axis for each operand and for the result.
+    #[track_caller]
+    pub fn cross_axes(&self, other: impl Into<Arg>, axis_a: isize, axis_b: isize, axis_c: isize) -> Tensor {
+        Tensor::lift(|| {
+            let (a, b) = meet(self, other)?;
+            let parts = |x: &Tensor, axis: isize| {
+                let n = x.shape()?[x.shape()?.axis(axis)?];
+                if n != 2 && n != 3 {
+                    fail!(DimMismatch, "cross: expected vectors of 2 or 3 elements, found {n}");
+                }
+                let one = |i: usize| x.slice_axis(axis, i, 1).squeeze(&[axis]);
+                Ok((one(0), one(1), (n == 3).then(|| one(2))))
+            };
+            let ((a0, a1, a2), (b0, b1, b2)) = (parts(&a, axis_a)?, parts(&b, axis_b)?);
+            let last = &a0 * &b1 - &a1 * &b0;
+            if a2.is_none() && b2.is_none() {
+                return Ok(last);
+            }
+            // A vector of 2 elements has 0 as its third.
+            let (a2, b2) =
+                (a2.unwrap_or_else(|| Tensor::zeros_like(&a0)), b2.unwrap_or_else(|| Tensor::zeros_like(&b0)));
+            Ok(Tensor::stack(&[&(&a1 * &b2 - &a2 * &b1), &(&a2 * &b0 - &a0 * &b2), &last], axis_c))
+        })
+    }
+
+    /// The sum of a diagonal of the matrices in two axes, `offset` above the main one.
+    ///
+    /// # Errors
+    /// `out_of_range` for axes that are not there.
+    #[track_caller]
+    pub fn trace(&self, offset: i64, axis1: isize, axis2: isize) -> Tensor {
+        self.diagonal(offset, axis1, axis2).sum(&[-1], false)
+    }
+
     /// The Kronecker product: each element of `self` times all of `other`, laid out in blocks. Shapes of fewer axes get
     /// leading ones.
     #[track_caller]

@@ -1,7 +1,6 @@
 //! `qr`: orthogonal and triangular factors.
 
 use super::dense::{self, factor};
-use super::triangles::mask;
 use crate::core::prelude::*;
 
 /// The op.
@@ -36,10 +35,9 @@ pub static OP: Op = Op {
             }
             let (q, r, dq, dr) = (&g.outputs[0], &g.outputs[1], g.dy_of(0), g.dy_of(1));
             let dtype = dq.dtype()?;
-            let dr = dr * mask(n, n, dtype, |i, j| i <= j);
+            let dr = dr * (1.0 - Tensor::tri(n, n, -1, dtype));
             let flow = r.matmul_with(&dr, false, true) - dq.matmul_with(q, true, false);
-            let symmetric =
-                &flow * mask(n, n, dtype, |i, j| i >= j) + (&flow * mask(n, n, dtype, |i, j| i > j)).swap_last();
+            let symmetric = &flow * Tensor::tri(n, n, 0, dtype) + (&flow * Tensor::tri(n, n, -1, dtype)).swap_last();
             let right = &dq + q.matmul_with(&symmetric, false, false);
             Ok(grads![r.solve_triangular_with(&right.swap_last(), false, false).swap_last()])
         })

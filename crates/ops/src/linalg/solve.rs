@@ -1,7 +1,6 @@
 //! `solve`: systems of linear equations.
 
 use super::dense::{self, factor};
-use super::triangles::mask;
 use crate::arithmetic::common_dtype;
 use crate::core::prelude::*;
 
@@ -117,7 +116,7 @@ impl Tensor {
             let x = if self.dtype()?.is_float() { self.clone() } else { self.cast(DType::F32) };
             let shape = x.shape()?;
             let Some(&n) = shape.last() else { fail!(RankMismatch, "inv: expected at least 2 axes, found 0") };
-            let eye = mask(n, n, x.dtype()?, |i, j| i == j).broadcast_to(&shape);
+            let eye = Tensor::eye(n, n, 0, x.dtype()?).broadcast_to(&shape);
             Ok(call1(&OP, &[&x, &eye], Attrs::default()))
         })
     }

@@ -1,7 +1,6 @@
 //! `solve_triangular`: systems of a triangular matrix.
 
 use super::dense::{self, factor};
-use super::triangles::mask;
 use crate::core::prelude::*;
 
 /// The op.
@@ -37,7 +36,12 @@ pub static OP: Op = Op {
                 let (x, shape) = (g.y(), g.shape(0));
                 let n = shape[shape.rank() - 1];
                 let flow = if transposed { x.matmul_with(&db, false, true) } else { db.matmul_with(x, false, true) };
-                let seen = mask(n, n, g.type_of(0).dtype, |i, j| (i == j && !unit) || (i != j && (i > j) == lower));
+                let dtype = g.type_of(0).dtype;
+                let seen = if lower {
+                    Tensor::tri(n, n, -i64::from(unit), dtype)
+                } else {
+                    1.0 - Tensor::tri(n, n, i64::from(unit) - 1, dtype)
+                };
                 -(flow * seen)
             });
             Ok(grads![da, g.want(1, || db.clone())])

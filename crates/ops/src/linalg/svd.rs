@@ -1,7 +1,6 @@
 //! `svd`: singular values and vectors.
 
 use super::dense::{self, svd};
-use super::triangles::mask;
 use crate::core::prelude::*;
 
 /// The op.
@@ -87,7 +86,7 @@ fn gradient(g: &crate::Grad<'_>) -> crate::Cotangents {
             return Ok(grads![values]);
         }
         let dtype = s.dtype()?;
-        let eye = mask(k, k, dtype, |i, j| i == j);
+        let eye = Tensor::eye(k, k, 0, dtype);
         let squares = s * s;
         let f = (1.0 - &eye) / (row(&squares) - column(&squares) + &eye);
         // A cotangent of singular vectors: the part among themselves, and the part outside of their span.

@@ -15,9 +15,10 @@ pub static OP: Op = Op {
 };
 
 impl Tensor {
-    /// 1 / (1 + e^-x). Element-wise; integers become float32.
+    /// 1 / (1 + e^-x). Element-wise; integers become float32. A binary crossentropy of the result is computed from
+    /// `self`, as Keras on TensorFlow does.
     #[track_caller]
     pub fn sigmoid(&self) -> Tensor {
-        float_unary(&OP, self)
+        float_unary(&OP, self).with_logits(self)
     }
 }

@@ -7,7 +7,7 @@ use crate::core::prelude::*;
 pub const EPSILON: f64 = 1e-7;
 
 fn probabilities(p: &Tensor) -> Tensor {
-    p.maximum(EPSILON).minimum(1.0 - EPSILON)
+    p.clip(EPSILON, 1.0 - EPSILON)
 }
 
 /// Target and output in the dtype where they meet, of one shape.

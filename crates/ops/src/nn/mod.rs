@@ -2,14 +2,18 @@
 
 pub mod geometry;
 
+mod attention;
 mod convolutions;
 mod lanes;
 mod losses;
+mod normalization;
 pub mod pool;
 mod pools;
 
+pub use attention::AttentionOptions;
 pub use convolutions::ConvOptions;
 pub use losses::EPSILON;
+pub use normalization::BATCH_EPSILON;
 pub use pools::PoolOptions;
 
 family! {

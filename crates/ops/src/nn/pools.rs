@@ -71,4 +71,69 @@ impl Tensor {
             pool(&super::avg_pool::OP, &x, options)
         })
     }
+
+    /// The mean of each of `output_size` windows an axis that divide the input as evenly as its size allows: window i of
+    /// n over a size of m is from ⌊i · m / n⌋ to ⌈(i + 1) · m / n⌉.
+    ///
+    /// # Errors
+    /// `rank_mismatch` below 3 axes; `invalid_argument` for sizes that are zero, more than the input's, or of another
+    /// count than there are spatial axes.
+    ///
+    /// # Source
+    /// Keras 3 `keras.ops.adaptive_average_pool`.
+    #[track_caller]
+    pub fn adaptive_average_pool(&self, output_size: &[usize], data_format: DataFormat) -> Tensor {
+        Tensor::lift(|| adaptive(self, output_size, data_format, Tensor::average_pool))
+    }
+
+    /// The maximum of each of `output_size` windows an axis, laid as for [`Tensor::adaptive_average_pool`].
+    ///
+    /// # Errors
+    /// As [`Tensor::adaptive_average_pool`].
+    ///
+    /// # Source
+    /// Keras 3 `keras.ops.adaptive_max_pool`.
+    #[track_caller]
+    pub fn adaptive_max_pool(&self, output_size: &[usize], data_format: DataFormat) -> Tensor {
+        Tensor::lift(|| adaptive(self, output_size, data_format, Tensor::max_pool))
+    }
+}
+
+type Pooling = fn(&Tensor, &PoolOptions) -> Tensor;
+
+/// Pools one axis after the other. Windows are of two sizes at most: each is pooled at stride 1, and the windows wanted
+/// are picked.
+fn adaptive(x: &Tensor, output_size: &[usize], format: DataFormat, pooling: Pooling) -> Result<Tensor> {
+    let mut y = to_last(x, format)?;
+    let shape = y.shape()?;
+    let axes = shape.rank() - 2;
+    let sizes = per_axis("output_size", output_size, axes)?;
+    if (0..axes).any(|a| sizes[a] > shape[a + 1]) {
+        fail!(InvalidArgument, "output_size: expected at most {:?}, found {sizes:?}", &shape[1..=axes]);
+    }
+    if (0..axes).all(|a| shape[a + 1] % sizes[a] == 0) {
+        let even: Vec<usize> = (0..axes).map(|a| shape[a + 1] / sizes[a]).collect();
+        return from_last(&pooling(&y, &PoolOptions { pool_size: even, ..PoolOptions::default() }), format);
+    }
+    for a in 0..axes {
+        let (m, n) = (shape[a + 1], sizes[a]);
+        let small = m.div_ceil(n);
+        let at_size = |size: usize| {
+            let mut pool_size = vec![1; axes];
+            pool_size[a] = size;
+            pooling(&y, &PoolOptions { pool_size, strides: Some(vec![1]), ..PoolOptions::default() })
+        };
+        let mut both = vec![at_size(small)];
+        if small < m {
+            both.push(at_size(small + 1));
+        }
+        let pick = |i: usize| {
+            let (start, end) = (i * m / n, ((i + 1) * m).div_ceil(n));
+            (if end - start > small { start + m - small + 1 } else { start }) as i32
+        };
+        let indices: Vec<i32> = (0..n).map(pick).collect();
+        let axis = a as isize + 1;
+        y = Tensor::concat(&both.iter().collect::<Vec<_>>(), axis).take(&Tensor::from_slice(&indices, [n]), axis);
+    }
+    from_last(&y, format)
 }

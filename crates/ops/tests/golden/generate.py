@@ -129,11 +129,92 @@ def products():
     put("kron", ops.kron(ramp((2, 3), 1), ramp((2, 2, 2), 2)))
 
 
+def solid(shape, seed):
+    """Well-conditioned matrices."""
+    n = shape[-1]
+    return ramp(shape, seed) + n * np.eye(n, dtype="float32")
+
+
+def decompositions():
+    a, tall = solid((2, 4, 4), 1), ramp((2, 5, 3), 2) + np.eye(5, 3, dtype="float32")
+    s = a + a.transpose(0, 2, 1)
+    b = ramp((2, 4, 3), 3)
+    with_gradients("cholesky", lambda x: ops.cholesky((x + ops.swapaxes(x, -1, -2)) / 2), s)
+    put("cholesky.upper", ops.cholesky(s, upper=True))
+    put("cholesky_inverse", ops.cholesky_inverse(ops.cholesky(s)))
+    put("cholesky_inverse.upper", ops.cholesky_inverse(ops.cholesky(s, True), True))
+    with_gradients("det", ops.det, a)
+    with_gradients("inv", ops.inv, a)
+    with_gradients("slogdet", lambda x: ops.slogdet(x)[1], -a)
+    put("slogdet.sign", ops.slogdet(-a[:, :3, :3])[0])
+    put("logdet", ops.logdet(s))
+    with_gradients("solve", ops.solve, a, b)
+    put("solve.vectors", ops.solve(a, b[..., 0]))
+    with_gradients("solve_triangular", lambda x, y: ops.solve_triangular(x, y, lower=True), a, b)
+    put("solve_triangular.upper", ops.solve_triangular(a, b))
+    put("lu_factor", tf.linalg.lu(ramp((2, 4, 4), 7))[0])
+    with_gradients("qr.q", lambda x: ops.qr(x)[0], tall)
+    with_gradients("qr.r", lambda x: ops.qr(x)[1], tall)
+    put("qr.complete", ops.qr(tall, mode="complete"))
+    put("qr.wide", ops.qr(tall.transpose(0, 2, 1)))
+    s = s + np.diag(np.arange(4, dtype="float32"))  # No eigenvalue twice.
+    with_gradients("eigh.w", lambda x: ops.eigh((x + ops.swapaxes(x, -1, -2)) / 2)[0], s)
+    with_gradients("eigh.projector", lambda x: ops.square(ops.eigh((x + ops.swapaxes(x, -1, -2)) / 2)[1]), s)
+    with_gradients("svd.s", lambda x: ops.svd(x, full_matrices=False)[1], tall)
+    with_gradients("svd.u", lambda x: ops.square(ops.svd(x, full_matrices=False)[0]), tall)
+    w = np.linalg.eigvals(ramp((5, 5), 4).astype("float64"))
+    put("eig", w[np.lexsort((w.imag, w.real))].astype("complex64"))
+    put("pinv", ops.pinv(tall))
+    put("pinv.singular", ops.pinv(np.outer([1.0, 2.0, 3.0], [1.0, 1.0]).astype("float32")))
+    put("lstsq", ops.lstsq(tall[0], ramp((5, 2), 3)))
+    put("lstsq.vector", ops.lstsq(tall[0].T, ramp((3,), 3)))
+    put("matrix_rank", ops.matrix_rank(np.stack([np.eye(3), np.ones((3, 3))]).astype("float32")))
+    x = ramp((3, 4, 2), 5)
+    for ord in (None, 0, 1, 2, 3, np.inf, -np.inf):
+        put(f"norm.vector.{ord}", ops.norm(x, ord, axis=1))
+    for ord in (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf):
+        put(f"norm.matrix.{ord}", ops.norm(x, ord, axis=(2, 0)))
+    put("norm.all", ops.norm(x[0], keepdims=True))
+    put("cross", ops.cross(ramp((4, 3), 1), ramp((4, 3), 2)))
+    put("cross.2", np.cross(*(np.pad(ramp((4, 2), s), ((0, 0), (0, 1))) for s in (1, 2)))[:, 2])
+    put("cross.mixed", np.cross(np.pad(ramp((4, 2), 1), ((0, 0), (0, 1))), ramp((4, 3), 2)))
+    put("trace", np.trace(ramp((3, 4, 5), 1), 1, 0, 2))
+    put("vdot", np.vdot(ramp((3, 4), 1) + 1j * ramp((3, 4), 2), ramp((3, 4), 3) + 0j))
+
+
+def normalization():
+    x, v = ramp((2, 3, 4), 1), lambda n, seed: ramp((n,), seed) + 1.5
+    with_gradients(
+        "batch_normalization",
+        lambda x, m, s, b, g: ops.batch_normalization(x, m, s, 1, b, g),
+        x, v(3, 2), v(3, 3), v(3, 4), v(3, 5),
+    )
+    with_gradients("layer_normalization", lambda x, g, b: ops.layer_normalization(x, g, b), x, v(4, 2), v(4, 3))
+    put("layer_normalization.axes", ops.layer_normalization(x, ramp((2, 4), 2), None, (0, 2), 1e-3))
+    put("layer_normalization.half", ops.layer_normalization(x.astype("float16")))
+    with_gradients("rms_normalization", lambda x, g: ops.rms_normalization(x, g), x, v(4, 2))
+    with_gradients("normalize", lambda x: ops.normalize(x), x)
+    put("normalize.3", ops.normalize(x, axis=1, order=3))
+    put("normalize.zero", ops.normalize(np.zeros((2, 3), "float32")))
+
+
+def attention():
+    q, k, v = ramp((2, 5, 4, 3), 1), ramp((2, 6, 4, 3), 2), ramp((2, 6, 4, 3), 3)
+    bias, mask = ramp((1, 4, 5, 6), 4), ramp((2, 1, 5, 6), 5) > -0.3
+    with_gradients("attention", ops.dot_product_attention, q, k, v)
+    put("attention.masked", ops.dot_product_attention(q, k, v, bias=bias, mask=mask, scale=0.3))
+    put("attention.causal", ops.dot_product_attention(q, k, v, is_causal=True))
+    put("attention.grouped", ops.dot_product_attention(q, k[:, :, :2], v[:, :, :2]))
+
+
 EINSUM_PAIRS = ["abc,cbd->ad", "abc,cbd->abd", "abc,cbd->dba", "abc,cbd->", "abc,cbd->acbd", "abc,cxy->xaby", "abc,cbd"]
 
 convolutions()
 pools()
 losses()
 products()
+decompositions()
+normalization()
+attention()
 np.savez_compressed(os.path.join(os.path.dirname(__file__), "keras.npz"), **out)
 print(len(out), "arrays;", keras.__version__, tf.__version__)

@@ -2,7 +2,8 @@
 
 use cornet_ops::Tensor;
 use cornet_ops::nn::geometry::{DataFormat, Padding};
-use cornet_ops::nn::{ConvOptions, PoolOptions};
+use cornet_ops::nn::{AttentionOptions, BATCH_EPSILON, ConvOptions, EPSILON, PoolOptions};
+use cornet_tensor::DType;
 
 use crate::support::{close, close_with_gradients, ramp};
 
@@ -150,4 +151,54 @@ fn binary_crossentropy() {
     close_with_gradients("binary.p", &[&p], TIGHT, |x| target.binary_crossentropy(x[0], false));
     let wide = Tensor::of([[0.0_f32, 1.0, 1.0], [0.0, 1.0, 0.0], [1e-9, 0.5, 1.0]]);
     close("binary.clipped", &eye().binary_crossentropy(&wide, false), TIGHT);
+}
+
+#[test]
+fn adaptive_pools() {
+    let [x1, x2, x3] = images();
+    for size in [3, 4, 7] {
+        close(&format!("adaptive.average.{size}"), &x2.adaptive_average_pool(&[size], DataFormat::ChannelsLast), TIGHT);
+        close(&format!("adaptive.max.{size}"), &x2.adaptive_max_pool(&[size], DataFormat::ChannelsLast), TIGHT);
+    }
+    close("adaptive.average.1d", &x1.adaptive_average_pool(&[5], DataFormat::ChannelsLast), TIGHT);
+    close("adaptive.max.3d", &x3.adaptive_max_pool(&[2, 3, 4], DataFormat::ChannelsLast), TIGHT);
+}
+
+#[test]
+fn normalizations() {
+    let (x, v) = (ramp([2, 3, 4], 1), |n: usize, seed: i64| ramp([n], seed) + 1.5);
+    let statistics = [&x, &v(3, 2), &v(3, 3), &v(3, 4), &v(3, 5)];
+    close_with_gradients("batch_normalization", &statistics, TIGHT, |x| {
+        x[0].batch_normalization(x[1], x[2], 1, Some(x[3]), Some(x[4]), BATCH_EPSILON)
+    });
+    close_with_gradients("layer_normalization", &[&x, &v(4, 2), &v(4, 3)], 1e-5, |x| {
+        x[0].layer_normalization(Some(x[1]), Some(x[2]), &[-1], EPSILON)
+    });
+    let y = x.layer_normalization(Some(&ramp([2, 4], 2)), None, &[0, 2], 1e-3);
+    close("layer_normalization.axes", &y, TIGHT);
+    close("layer_normalization.half", &x.cast(DType::F16).layer_normalization(None, None, &[-1], EPSILON), 1e-3);
+    close_with_gradients("rms_normalization", &[&x, &v(4, 2)], 1e-5, |x| {
+        x[0].rms_normalization(Some(x[1]), &[-1], EPSILON)
+    });
+    close_with_gradients("normalize", &[&x], 1e-5, |x| x[0].normalize(&[-1], 2, EPSILON));
+    close("normalize.3", &x.normalize(&[1], 3, EPSILON), 1e-5);
+    close("normalize.zero", &Tensor::zeros([2, 3], DType::F32).normalize(&[-1], 2, EPSILON), 0.0);
+}
+
+#[test]
+fn attention() {
+    let (q, k, v) = (ramp([2, 5, 4, 3], 1), ramp([2, 6, 4, 3], 2), ramp([2, 6, 4, 3], 3));
+    let plain = AttentionOptions::default();
+    close_with_gradients("attention", &[&q, &k, &v], TIGHT, |x| x[0].dot_product_attention(x[1], x[2], &plain));
+    let masked = AttentionOptions {
+        bias: Some(ramp([1, 4, 5, 6], 4)),
+        mask: Some(ramp([2, 1, 5, 6], 5).greater(-0.3)),
+        scale: Some(0.3),
+        ..plain.clone()
+    };
+    close("attention.masked", &q.dot_product_attention(&k, &v, &masked), TIGHT);
+    let causal = AttentionOptions { is_causal: true, ..plain.clone() };
+    close("attention.causal", &q.dot_product_attention(&k, &v, &causal), TIGHT);
+    let two = |x: &Tensor| x.slice_axis(2, 0, 2);
+    close("attention.grouped", &q.dot_product_attention(&two(&k), &two(&v), &plain), TIGHT);
 }
