@@ -92,6 +92,10 @@ fn permutations_hold_every_number_once() -> Result<()> {
     sorted.sort_unstable();
     assert_ne!(order, sorted);
     assert!(sorted.into_iter().eq(0..1000));
+    let x = Tensor::of([[1_i32, 2, 3, 4], [5, 6, 7, 8]]);
+    let y = random::shuffle(&x, 1, 4);
+    assert_eq!((y.slice_axis(0, 1, 1) - y.slice_axis(0, 0, 1)).to_vec::<i32>()?, [4; 4], "columns stay together");
+    assert_eq!(y.sort(1).to_vec::<i32>()?, x.to_vec::<i32>()?);
     Ok(())
 }
 

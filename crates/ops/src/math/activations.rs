@@ -43,6 +43,22 @@ impl Tensor {
         x.maximum(0) + (x.minimum(0) / alpha).expm1() * alpha
     }
 
+    /// The first half of an axis times the sigmoid of its second half.
+    ///
+    /// # Errors
+    /// `dim_mismatch` when the axis has an odd size.
+    #[track_caller]
+    pub fn glu(&self, axis: isize) -> Tensor {
+        Tensor::lift(|| {
+            let x = self.to_float();
+            let size = x.shape()?[x.shape()?.axis(axis)?];
+            if size % 2 != 0 {
+                fail!(DimMismatch, "axis {axis}: expected an even size, found {size}");
+            }
+            Ok(x.slice_axis(axis, 0, size / 2) * x.slice_axis(axis, size / 2, size / 2).sigmoid())
+        })
+    }
+
     /// `ln(sigmoid(x)) = -softplus(-x)`.
     #[track_caller]
     pub fn log_sigmoid(&self) -> Tensor {

@@ -65,10 +65,11 @@ impl Tensor {
             let (a, b) = float_pair(self, other)?;
             let (a, b) = (a.absolute(), b.absolute());
             let (most, least) = (a.maximum(&b), a.minimum(&b));
-            // An infinite side makes the ratio inf / inf or x / inf: the answer is then the greater one itself.
             let plain = most.isfinite().logical_and(most.greater(0));
             let ratio = plain.where_(least, 0) / plain.where_(&most, 1);
-            Ok(most * (ratio.square() + 1.0).sqrt())
+            // Infinite if a side is, whatever the other: even NaN.
+            let infinite = a.isinf().logical_or(b.isinf());
+            Ok(infinite.where_(f64::INFINITY, most * (ratio.square() + 1.0).sqrt()))
         })
     }
 
@@ -186,6 +187,32 @@ impl Tensor {
         })
     }
 
+    /// The same values in another dtype, held to its range first. NaN becomes 0 in an integer dtype.
+    #[track_caller]
+    pub fn saturate_cast(&self, dtype: DType) -> Tensor {
+        Tensor::lift(|| {
+            let from = self.dtype()?;
+            if from == DType::Bool || dtype == DType::Bool || dtype.is_complex() || from.is_complex() {
+                return Ok(self.cast(dtype));
+            }
+            if from.is_float() && dtype.is_float() {
+                let most = greatest(dtype);
+                return Ok(if most < greatest(from) { self.clip(-most, most).cast(dtype) } else { self.cast(dtype) });
+            }
+            let (Some((low, high)), own) = (range(dtype), range(from)) else { return Ok(self.cast(dtype)) };
+            // Bounds beyond the range of x do not bind, and may not be numbers of its dtype.
+            let (low, high) = match own {
+                Some((least, most)) => (low.max(least), high.min(most)),
+                None => (low, high),
+            };
+            if from.is_int() {
+                return Ok(self.clip(low as i64, high.min(i64::MAX as i128) as i64).cast(dtype));
+            }
+            // Conversions of floats to integers saturate by themselves.
+            Ok(self.cast(dtype))
+        })
+    }
+
     /// The Vandermonde matrix of a vector: column `j` is `x^j` with `increasing`, `x^(columns-1-j)` without. As many
     /// columns as elements unless told otherwise.
     ///
@@ -205,6 +232,15 @@ impl Tensor {
             Ok(self.reshape([n, 1]).power(Tensor::from(powers)))
         })
     }
+}
+
+/// The range of an integer dtype.
+fn range(dtype: DType) -> Option<(i128, i128)> {
+    if !dtype.is_int() {
+        return None;
+    }
+    let bits = 8 * dtype.size() as u32;
+    Some(if dtype.is_signed_int() { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) })
 }
 
 /// The greatest finite number of a float dtype.

@@ -79,3 +79,19 @@ pub fn categorical(logits: &Tensor, num_samples: usize, dtype: DType, seed: impl
 pub fn permutation(n: usize, seed: impl Into<Seed>) -> Tensor {
     call1(&random_permutation::OP, &[seed.into().key()], attrs! { n: n })
 }
+
+/// x with the entries along an axis in random order.
+///
+/// # Errors
+/// `out_of_range` for an axis that is none.
+///
+/// # Source
+/// Keras 3 `keras.random.shuffle`.
+#[track_caller]
+pub fn shuffle(x: &Tensor, axis: isize, seed: impl Into<Seed>) -> Tensor {
+    let seed = seed.into();
+    Tensor::lift(|| {
+        let shape = x.shape()?;
+        Ok(x.take(&permutation(shape[shape.axis(axis)?], seed), axis))
+    })
+}

@@ -41,7 +41,7 @@ use crate::attrs;
 use crate::core::op::{Call, Type, Types};
 use crate::core::samples::{Case, Sample, exactly};
 
-pub use discrete::{bernoulli, binomial, categorical, permutation};
+pub use discrete::{bernoulli, binomial, categorical, permutation, shuffle};
 pub use functions::{beta, dropout, fold_in, gamma, normal, randint, truncated_normal, uniform};
 pub use seed_generator::{Seed, SeedGenerator};
 

@@ -1,6 +1,9 @@
 //! Reductions over axes.
 
 mod along;
+mod differences;
+mod nan;
+mod quantiles;
 mod statistics;
 
 family! {
@@ -24,6 +27,8 @@ use crate::core::dispatch::call1;
 use crate::core::op::{Call, Op, Type, Types};
 use crate::core::point::for_each_index;
 use crate::core::tensor::Tensor;
+
+pub use quantiles::Interpolation;
 
 use along::{Better, arg_extreme, arg_reduce, axis_cases, infer_arg, scan};
 
