@@ -22,8 +22,16 @@ const REFUSED: &[&str] = &[
 
 /// Fails with the names of refused crates among the dependencies of the default build, and what needs them.
 pub fn check() -> Outcome {
-    let tree =
-        output(cargo().args(["tree", "--workspace", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"]))?;
+    let tree = output(cargo().args([
+        "tree",
+        "--workspace",
+        "--edges",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+    ]))?;
     let found = refused(&tree);
     if found.is_empty() {
         return Ok(());

@@ -261,8 +261,12 @@ impl<'a, T: Float> Product<'a, T> {
     ) -> Self {
         let product = Product { g: *g, tiles: T::tiles(isa), alpha, beta, a, b, c, epilogue };
         // Rows of the output should be the contiguous ones; a bias goes by column, so it forbids the exchange.
-        let column_major = g.c[1] != 1 && g.n > 1 && (g.c[0] == 1 || g.m == 1) && epilogue.bias().is_none();
-        if column_major { Product { g: g.transposed(), a: b, b: a, ..product } } else { product }
+        let column_major = g.c[1] != 1 && g.n > 1 && (g.c[0] == 1 || g.m == 1);
+        if column_major && epilogue.bias().is_none() {
+            Product { g: g.transposed(), a: b, b: a, ..product }
+        } else {
+            product
+        }
     }
 
     fn grid(&self) -> Grid {
@@ -274,10 +278,15 @@ impl<'a, T: Float> Product<'a, T> {
         let Gemm { m, n, k, .. } = self.g;
         let work = m.saturating_mul(n).saturating_mul(k.max(1));
         let wanted = if threads() == 1 { 1 } else { (4 * threads()).div_ceil(batch).min(work / TASK_WORK + 1) };
-        // Columns first: blocks of columns share no packed panel of B. Then rows, in whole tiles.
+        // Every block of columns reads all of A, every block of rows packs all of B.
         let panels = n.div_ceil(self.tiles.width());
-        let across = wanted.min(panels);
-        let down = wanted.div_ceil(across).min(m.div_ceil(2 * self.tiles.rows));
+        let fit = |across: usize| (across, wanted.div_ceil(across).min(m.div_ceil(2 * self.tiles.rows)));
+        let cost = |(across, down): (usize, usize)| {
+            let idle = wanted.saturating_sub(across * down);
+            (idle, across.saturating_mul(m).saturating_add(2 * down * n))
+        };
+        let cuts = (1..=wanted.min(panels)).map(fit);
+        let (across, down) = cuts.min_by_key(|&cut| cost(cut)).unwrap_or((1, 1));
         Grid {
             m,
             n,
@@ -358,12 +367,12 @@ impl<'a, T: Float> Product<'a, T> {
         let width = self.tiles.width();
         let segments = [Segment { a_off: 0, b_off: 0, len: k }];
         let mut a_rows = [std::ptr::null(); MAX_ROWS];
-        let many = cols[1] - cols[0] > width;
+        let across = (cols[1] - cols[0]).div_ceil(width);
         for [top, bottom] in even_parts(rows, self.tiles.rows) {
             let count = bottom - top;
             // SAFETY: the caller's contract; every pointer stays inside its matrix or buffer.
             unsafe {
-                let a_step = self.tile_of_a([top, bottom], depth, many, a_buffer, &mut a_rows);
+                let a_step = self.tile_of_a([top, bottom], depth, across, a_buffer, &mut a_rows);
                 let mut left = cols[0];
                 while left < cols[1] {
                     let n = self.tiles.step(cols[1] - left);
@@ -400,7 +409,7 @@ impl<'a, T: Float> Product<'a, T> {
         &self,
         [top, bottom]: [usize; 2],
         depth: [usize; 2],
-        many: bool,
+        panels: usize,
         buffer: *mut T,
         a_rows: &mut [*const T; MAX_ROWS],
     ) -> isize {
@@ -410,7 +419,8 @@ impl<'a, T: Float> Product<'a, T> {
         unsafe {
             let from = self.a.add(top * rs + depth[0] * cs);
             // Rows a multiple of 1 KiB apart fall into the same few sets of the first-level cache.
-            let pack = many && k > 1 && (cs != 1 || (rs * size_of::<T>()).is_multiple_of(1024));
+            let collide = (rs * size_of::<T>()).is_multiple_of(1024) && panels >= 4;
+            let pack = panels > 1 && k > 1 && (cs != 1 || collide);
             if pack && cs == 1 {
                 (self.tiles.pack_columns)(from, rs, buffer, A_STEP, k, count);
             } else if pack && rs == 1 {

@@ -207,6 +207,14 @@ where
     unsafe {
         let mut acc = [[S::zero(); N]; R];
         let mut a = tile.a.as_ptr();
+        if tile.finish.beta != S::E::ZERO {
+            // The old values will be wanted when the sums are done.
+            for c in &tile.c[..R] {
+                for j in 0..N {
+                    S::prefetch(c.add(j * S::LANES));
+                }
+            }
+        }
         for segment in tile.segments {
             let mut at = segment.a_off;
             let mut b = tile.b.offset(segment.b_off);
@@ -218,6 +226,7 @@ where
                     for j in 0..N {
                         S::prefetch(ahead.wrapping_add(j * S::LANES));
                     }
+                    S::prefetch((*a).wrapping_offset(at + 8 * tile.a_step));
                 }
                 for (j, v) in row.iter_mut().enumerate() {
                     *v = if PART { S::load_first(b, cut) } else { S::load(b.add(j * S::LANES)) };

@@ -200,3 +200,47 @@ fn results_do_not_depend_on_the_number_of_threads() {
         }
     }
 }
+
+#[test]
+fn f64_agrees_with_the_reference() {
+    for case in cases(6, 60) {
+        let g = &case.g;
+        let (x, w, dy) = (wide(&case.x), wide(&case.w), wide(&case.dy));
+        let terms = g.positions() + g.taps() * (g.group_in() + g.group_out());
+        let check = |got: &[f64], want: &[f64], what: &str| {
+            // All operands are below 1 in size.
+            let slack = (terms as f64 + 2.0).powi(2) * f64::EPSILON;
+            for (got, want) in got.iter().zip(want) {
+                assert!((got - want).abs() <= slack, "{what} {g:?}: {got} is not {want}");
+            }
+        };
+        let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
+        let mut scratch = vec![f64::NAN; conv::forward_scratch_len(g)];
+        for isa in Isa::all_available() {
+            let mut want = vec![0.0; dy.len()];
+            reference::forward(g, &x, &w, &mut want);
+            scratch.resize(conv::forward_scratch_len(g), 0.0);
+            conv::forward_on(isa, g, &x, &w, &mut y, Epilogue::None, &mut scratch);
+            check(&y, &want, "forward");
+
+            let mut want = vec![0.0; x.len()];
+            reference::input_gradient(g, &dy, &w, &mut want);
+            scratch.resize(conv::input_gradient_scratch_len(g), 0.0);
+            conv::input_gradient_on(isa, g, &dy, &w, &mut dx, Epilogue::None, &mut scratch);
+            check(&dx, &want, "input gradient");
+
+            let mut want = vec![0.0; w.len()];
+            reference::filter_gradient(g, &x, &dy, &mut want);
+            scratch.resize(conv::filter_gradient_scratch_len(g), 0.0);
+            conv::filter_gradient_on(isa, g, &x, &dy, &mut dw, &mut scratch);
+            check(&dw, &want, "filter gradient");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "the filter's length does not fit")]
+fn a_short_filter_is_refused() {
+    let g = ConvGeometry::conv1d(1, 4, 1, 2, 1);
+    conv::forward(&g, &[0.0f32; 4], &[0.0], &mut [0.0; 3], Epilogue::None, &mut []);
+}
