@@ -18,4 +18,5 @@ pub mod vmath;
 
 pub use tile::Float;
 pub mod random;
+pub mod reduce;
 mod shared;

@@ -9,8 +9,7 @@ mod tests;
 
 use crate::isa::Isa;
 use crate::lanes::{LANES, Lanes, Task, dispatch};
-use crate::parallel::parallel_for;
-use crate::shared::Shared;
+use crate::shared::{Shared, for_each_task};
 use cornet_error::{Code, Error, Result};
 
 /// Elements a task updates.
@@ -84,7 +83,7 @@ fn apply<U: Update<N>, const N: usize>(isa: Isa, update: U, gradient: &[f32], sl
         return Err(Error::new(Code::ShapeMismatch, message));
     }
     let shared = slots.map(Shared::new);
-    parallel_for(n.div_ceil(CHUNK), |i| {
+    for_each_task(n.div_ceil(CHUNK), &|i| {
         let (start, end) = (i * CHUNK, ((i + 1) * CHUNK).min(n));
         // SAFETY: chunks are disjoint.
         let slots = std::array::from_fn(|k| unsafe { shared[k].part(start, end) });

@@ -42,6 +42,8 @@ mod scalar_types;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cast::{bits_of_f64, kernel as convert};
+pub(crate) use f32_ops::{kernel as f32_kernel, max_nan, min_nan};
 pub use op::{Kind, Op};
 pub use plan::Plan;
 pub use program::{Instr, Program, Value};
@@ -53,4 +55,4 @@ pub use run::{Bytes, Input, bytes, bytes_mut};
 /// Each pointer that the operation uses is valid for that many elements of the operation's types, at any alignment. The
 /// destination may equal a source whose element size is the same, and does not otherwise overlap the sources. The CPU
 /// runs the instruction set that the function was compiled for.
-type TileFn = unsafe fn(*mut u8, *const u8, *const u8, *const u8, usize);
+pub(crate) type TileFn = unsafe fn(*mut u8, *const u8, *const u8, *const u8, usize);

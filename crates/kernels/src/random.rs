@@ -13,8 +13,7 @@ mod tests;
 
 use crate::isa::Isa;
 use crate::lanes::{LANES, Lanes, Task, dispatch};
-use crate::parallel::parallel_for;
-use crate::shared::Shared;
+use crate::shared::{Shared, for_each_task};
 use crate::vmath;
 
 /// Elements a task generates.
@@ -222,7 +221,7 @@ fn fill<D: Draw>(isa: Isa, draw: D, key: Key, start: u64, out: &mut [f32]) {
 fn in_chunks<T: Send>(out: &mut [T], f: impl Fn(usize, &mut [T]) + Sync) {
     let len = out.len();
     let shared = Shared::new(out);
-    parallel_for(len.div_ceil(CHUNK), |i| {
+    for_each_task(len.div_ceil(CHUNK), &|i| {
         let (start, end) = (i * CHUNK, ((i + 1) * CHUNK).min(len));
         // SAFETY: chunks are disjoint.
         f(start, unsafe { shared.part(start, end) });

@@ -2,7 +2,13 @@
 
 #![allow(unsafe_code)]
 
+use crate::parallel::parallel_for;
 use std::marker::PhantomData;
+
+/// [`parallel_for`] compiled once: kernels with many instances would each bring a copy of the fork and join.
+pub(crate) fn for_each_task(tasks: usize, body: &(dyn Fn(usize) + Sync)) {
+    parallel_for(tasks, body);
+}
 
 /// A mutable slice whose disjoint ranges may be borrowed from several tasks at once.
 pub(crate) struct Shared<'a, T> {

@@ -23,7 +23,8 @@ pub use pow::pow;
 pub use trig::{cos, sin, tan};
 
 use crate::isa::Isa;
-use crate::lanes::{LANES, Lanes, Task, dispatch};
+use crate::lanes::{LANES, Lanes};
+use crate::pointwise::{Op, f32_kernel};
 
 /// Horner's rule, lowest coefficient first.
 #[inline(always)]
@@ -94,18 +95,8 @@ macro_rules! functions {
                 match self { $(Function::$variant => { let f: fn(f64) -> f64 = $reference; f(x) })+ }
             }
 
-            /// The function of sixteen lanes.
-            #[inline(always)]
-            pub fn eval<S: Lanes>(self, s: S, x: S::F) -> S::F {
-                match self { $(Function::$variant => $f(s, x),)+ }
-            }
-        }
-
-        impl Task for Apply<'_> {
-            type Output = ();
-            #[inline(always)]
-            fn run<S: Lanes>(self, s: S) {
-                match self.function { $(Function::$variant => over(s, self.x, self.y, |s, x| $f(s, x)),)+ }
+            fn op(self) -> Op {
+                match self { $(Function::$variant => Op::$variant,)+ }
             }
         }
     };
@@ -137,33 +128,12 @@ fn gelu_tanh_f64(x: f64) -> f64 {
     if x == f64::NEG_INFINITY { f64::NAN } else { x / (1.0 + libm::exp(-2.0 * u)) }
 }
 
-#[inline(always)]
-fn sqrt<S: Lanes>(s: S, x: S::F) -> S::F {
-    s.sqrt(x)
-}
-
-struct Apply<'a> {
-    function: Function,
-    x: &'a [f32],
-    y: &'a mut [f32],
-}
-
-#[inline(always)]
-fn over<S: Lanes>(s: S, x: &[f32], y: &mut [f32], f: impl Fn(S, S::F) -> S::F) {
-    let n = x.len().min(y.len());
-    let mut i = 0;
-    while i < n {
-        let width = (n - i).min(LANES);
-        // SAFETY: i + width <= n, which both slices have.
-        unsafe {
-            let v = s.load_n(x.as_ptr().add(i), width);
-            s.store_n(y.as_mut_ptr().add(i), f(s, v), width);
-        }
-        i += width;
-    }
-}
-
 /// `y[i] = function(x[i])` for the first `min(x.len(), y.len())` elements, on the calling thread.
 pub fn apply(isa: Isa, function: Function, x: &[f32], y: &mut [f32]) {
-    dispatch(isa, Apply { function, x, y });
+    let isa = if isa.available() { isa } else { Isa::fastest() };
+    if let Some(kernel) = f32_kernel(function.op(), isa, [false; 3]) {
+        let from = x.as_ptr().cast();
+        // SAFETY: both slices have so many elements; the CPU runs the instruction set.
+        unsafe { kernel(y.as_mut_ptr().cast(), from, from, from, x.len().min(y.len())) };
+    }
 }

@@ -1,4 +1,7 @@
 //! Portable code: arrays of sixteen lanes, which compilers vectorise where the base target allows it.
+//!
+//! Every operation is a function of its own and not inlined: kernels are compiled for this set too, and sixteen scalar
+//! lanes of each of them would cost more to compile than all other sets together.
 
 #![allow(unsafe_code)]
 
@@ -17,7 +20,7 @@ type Masks = [bool; LANES];
 /// A lane-wise operation.
 macro_rules! lanes {
     ($name:ident, ($($arg:ident : $ty:ty),*) -> $out:ty, $body:expr) => {
-        #[inline(always)]
+        #[inline(never)]
         fn $name(self, $($arg: $ty),*) -> $out {
             from_fn(|i| {
                 $(let $arg = $arg[i];)*

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use super::TileFn;
-use super::scalar_ops::{Map, instance};
+use super::scalar_ops::{Fast, Map, Plain, Speed};
 use super::scalar_types::Bool8;
 use crate::element::Element;
 use crate::isa::Isa;
@@ -127,12 +127,12 @@ impl To<f16> for bf16 {
 }
 
 /// The conversion kernel; equal elements copy.
-pub(super) fn kernel(from: Element, to: Element, isa: Isa) -> TileFn {
+pub(crate) fn kernel(from: Element, to: Element, isa: Isa) -> TileFn {
     macro_rules! to {
         ($a:ident, [$($element:ident $r:ident)+]) => {
             match to { $(Element::$element => to!(@one $a $r),)+ }
         };
-        (@one $a:ident $r:ident) => { instance::<$a, $a, $r, Convert>(isa) };
+        (@one $a:ident $r:ident) => { Plain::instance::<$a, $a, $r, Convert>(isa) };
     }
     macro_rules! from {
         ($($element:ident $a:ident)+) => {
@@ -142,10 +142,18 @@ pub(super) fn kernel(from: Element, to: Element, isa: Isa) -> TileFn {
             }
         };
     }
-    if from == to {
-        return copy(from.size(), isa);
+    match (from, to) {
+        _ if from == to => copy(from.size(), isa),
+        (Element::Bf16, Element::F32) => Fast::instance::<bf16, bf16, f32, Convert>(isa),
+        (Element::F32, Element::Bf16) => Fast::instance::<f32, f32, bf16, Convert>(isa),
+        (Element::Bool, Element::F32) => Fast::instance::<Bool8, Bool8, f32, Convert>(isa),
+        (Element::U8, Element::F32) => Fast::instance::<u8, u8, f32, Convert>(isa),
+        (Element::I32, Element::F32) => Fast::instance::<i32, i32, f32, Convert>(isa),
+        (Element::F64, Element::F32) => Fast::instance::<f64, f64, f32, Convert>(isa),
+        (Element::F32, Element::F64) => Fast::instance::<f32, f32, f64, Convert>(isa),
+        _ => from!(Bool Bool8 I8 i8 I16 i16 I32 i32 I64 i64 U8 u8 U16 u16 U32 u32 U64 u64 F16 f16 Bf16 bf16 F32 f32
+            F64 f64),
     }
-    from!(Bool Bool8 I8 i8 I16 i16 I32 i32 I64 i64 U8 u8 U16 u16 U32 u32 U64 u64 F16 f16 Bf16 bf16 F32 f32 F64 f64)
 }
 
 impl To<Bool8> for Bool8 {
@@ -172,15 +180,15 @@ impl To<bf16> for bf16 {
 /// A copy of elements of `size` bytes.
 pub(super) fn copy(size: usize, isa: Isa) -> TileFn {
     match size {
-        1 => instance::<u8, u8, u8, Copy>(isa),
-        2 => instance::<u16, u16, u16, Copy>(isa),
-        4 => instance::<u32, u32, u32, Copy>(isa),
-        _ => instance::<u64, u64, u64, Copy>(isa),
+        1 => Fast::instance::<u8, u8, u8, Copy>(isa),
+        2 => Fast::instance::<u16, u16, u16, Copy>(isa),
+        4 => Fast::instance::<u32, u32, u32, Copy>(isa),
+        _ => Fast::instance::<u64, u64, u64, Copy>(isa),
     }
 }
 
 /// The stored bits of a number in an element, in the low bytes.
-pub(super) fn bits_of_f64(element: Element, x: f64) -> u64 {
+pub(crate) fn bits_of_f64(element: Element, x: f64) -> u64 {
     match element {
         Element::Bool => u64::from(x != 0.0),
         Element::I8 => u64::from(x as i8 as u8),

@@ -53,6 +53,7 @@ trait Unary {
 }
 
 trait Binary {
+    const WIDE: usize;
     fn eval<S: Lanes>(s: S, a: S::F, b: S::F) -> S::F;
 }
 
@@ -99,12 +100,10 @@ unsafe fn sweep<S: Lanes>(s: S, d: *mut u8, n: usize, wide: usize, f: impl Fn(us
                 i += UNROLL * LANES;
             }
         }
-        while i + LANES <= n {
-            put(s, d, i, LANES, f(i, LANES));
+        while i < n {
+            let width = (n - i).min(LANES);
+            put(s, d, i, width, f(i, width));
             i += LANES;
-        }
-        if i < n {
-            put(s, d, i, n - i, f(i, n - i));
         }
     }
 }
@@ -112,13 +111,31 @@ unsafe fn sweep<S: Lanes>(s: S, d: *mut u8, n: usize, wide: usize, f: impl Fn(us
 #[inline(always)]
 unsafe fn unary<S: Lanes, O: Unary>(s: S, d: *mut u8, a: *const u8, _: *const u8, _: *const u8, n: usize) {
     // SAFETY: a and d hold n elements.
-    unsafe { sweep(s, d, n, O::WIDE, |i, w| O::eval(s, get(s, a, i, w))) }
+    unsafe {
+        sweep(
+            s,
+            d,
+            n,
+            O::WIDE,
+            #[inline(always)]
+            |i, w| O::eval(s, get(s, a, i, w)),
+        )
+    }
 }
 
 #[inline(always)]
 unsafe fn binary<S: Lanes, O: Binary>(s: S, d: *mut u8, a: *const u8, b: *const u8, _: *const u8, n: usize) {
     // SAFETY: a, b and d hold n elements.
-    unsafe { sweep(s, d, n, UNROLL, |i, w| O::eval(s, get(s, a, i, w), get(s, b, i, w))) }
+    unsafe {
+        sweep(
+            s,
+            d,
+            n,
+            O::WIDE,
+            #[inline(always)]
+            |i, w| O::eval(s, get(s, a, i, w), get(s, b, i, w)),
+        )
+    }
 }
 
 /// The second operand is one number.
@@ -127,7 +144,14 @@ unsafe fn binary_vs<S: Lanes, O: Binary>(s: S, d: *mut u8, a: *const u8, b: *con
     // SAFETY: a and d hold n elements, b one.
     unsafe {
         let b = s.splat(b.cast::<f32>().read_unaligned());
-        sweep(s, d, n, UNROLL, |i, w| O::eval(s, get(s, a, i, w), b));
+        sweep(
+            s,
+            d,
+            n,
+            O::WIDE,
+            #[inline(always)]
+            |i, w| O::eval(s, get(s, a, i, w), b),
+        );
     }
 }
 
@@ -137,14 +161,30 @@ unsafe fn binary_sv<S: Lanes, O: Binary>(s: S, d: *mut u8, a: *const u8, b: *con
     // SAFETY: b and d hold n elements, a one.
     unsafe {
         let a = s.splat(a.cast::<f32>().read_unaligned());
-        sweep(s, d, n, UNROLL, |i, w| O::eval(s, a, get(s, b, i, w)));
+        sweep(
+            s,
+            d,
+            n,
+            O::WIDE,
+            #[inline(always)]
+            |i, w| O::eval(s, a, get(s, b, i, w)),
+        );
     }
 }
 
 #[inline(always)]
 unsafe fn ternary<S: Lanes, O: Ternary>(s: S, d: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize) {
     // SAFETY: a, b, c and d hold n elements.
-    unsafe { sweep(s, d, n, UNROLL, |i, w| O::eval(s, get(s, a, i, w), get(s, b, i, w), get(s, c, i, w))) }
+    unsafe {
+        sweep(
+            s,
+            d,
+            n,
+            UNROLL,
+            #[inline(always)]
+            |i, w| O::eval(s, get(s, a, i, w), get(s, b, i, w), get(s, c, i, w)),
+        )
+    }
 }
 
 /// The second and third operands are numbers.
@@ -154,7 +194,14 @@ unsafe fn ternary_vss<S: Lanes, O: Ternary>(s: S, d: *mut u8, a: *const u8, b: *
     unsafe {
         let (b, c) = (b.cast::<f32>().read_unaligned(), c.cast::<f32>().read_unaligned());
         let (b, c) = (s.splat(b), s.splat(c));
-        sweep(s, d, n, UNROLL, |i, w| O::eval(s, get(s, a, i, w), b, c));
+        sweep(
+            s,
+            d,
+            n,
+            UNROLL,
+            #[inline(always)]
+            |i, w| O::eval(s, get(s, a, i, w), b, c),
+        );
     }
 }
 
@@ -171,16 +218,19 @@ unsafe fn test<S: Lanes, O: Test, const SCALAR: bool>(
     // SAFETY: a holds n floats, b as many or one, d n bytes; the tail goes through a buffer of sixteen.
     unsafe {
         let one = s.splat(b.cast::<f32>().read_unaligned());
-        let second = |i, w| if SCALAR { one } else { get(s, b, i, w) };
         let mut i = 0;
-        while i + LANES <= n {
-            s.store_mask(d.add(i), O::eval(s, get(s, a, i, LANES), second(i, LANES)));
+        while i < n {
+            let width = (n - i).min(LANES);
+            let second = if SCALAR { one } else { get(s, b, i, width) };
+            let mask = O::eval(s, get(s, a, i, width), second);
+            if width == LANES {
+                s.store_mask(d.add(i), mask);
+            } else {
+                let mut bytes = [0u8; LANES];
+                s.store_mask(bytes.as_mut_ptr(), mask);
+                std::ptr::copy_nonoverlapping(bytes.as_ptr(), d.add(i), width);
+            }
             i += LANES;
-        }
-        if i < n {
-            let mut bytes = [0u8; LANES];
-            s.store_mask(bytes.as_mut_ptr(), O::eval(s, get(s, a, i, n - i), second(i, n - i)));
-            std::ptr::copy_nonoverlapping(bytes.as_ptr(), d.add(i), n - i);
         }
     }
 }
@@ -189,16 +239,23 @@ unsafe fn test<S: Lanes, O: Test, const SCALAR: bool>(
 unsafe fn select<S: Lanes, O: Ternary>(s: S, d: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize) {
     // SAFETY: a holds n bytes, b, c and d n floats; the tail's mask goes through a buffer of sixteen.
     unsafe {
-        sweep(s, d, n, UNROLL, |i, w| {
-            let mask = if w == LANES {
-                s.load_mask(a.add(i))
-            } else {
-                let mut bytes = [0u8; LANES];
-                std::ptr::copy_nonoverlapping(a.add(i), bytes.as_mut_ptr(), w);
-                s.load_mask(bytes.as_ptr())
-            };
-            s.select(mask, get(s, b, i, w), get(s, c, i, w))
-        });
+        sweep(
+            s,
+            d,
+            n,
+            UNROLL,
+            #[inline(always)]
+            |i, w| {
+                let mask = if w == LANES {
+                    s.load_mask(a.add(i))
+                } else {
+                    let mut bytes = [0u8; LANES];
+                    std::ptr::copy_nonoverlapping(a.add(i), bytes.as_mut_ptr(), w);
+                    s.load_mask(bytes.as_ptr())
+                };
+                s.select(mask, get(s, b, i, w), get(s, c, i, w))
+            },
+        );
     }
 }
 
@@ -318,10 +375,11 @@ unary_table! {
 }
 
 macro_rules! binary_table {
-    ($($op:ident |$s:ident, $a:ident, $b:ident| $body:expr;)+) => {
+    ($($op:ident $wide:literal |$s:ident, $a:ident, $b:ident| $body:expr;)+) => {
         $(
             struct $op;
             impl Binary for $op {
+                const WIDE: usize = $wide;
                 #[inline(always)]
                 fn eval<S: Lanes>($s: S, $a: S::F, $b: S::F) -> S::F { $body }
             }
@@ -340,18 +398,18 @@ macro_rules! binary_table {
 }
 
 binary_table! {
-    Add |s, a, b| s.add(a, b);
-    Sub |s, a, b| s.sub(a, b);
-    Mul |s, a, b| s.mul(a, b);
-    Div |s, a, b| s.div(a, b);
-    FloorDiv |s, a, b| s.floor(s.div(a, b));
-    Rem |s, a, b| lanes2(s, a, b, |a, b| a % b);
-    FloorMod |s, a, b| lanes2(s, a, b, special::floor_mod);
-    Max |s, a, b| max_nan(s, a, b);
-    Min |s, a, b| min_nan(s, a, b);
-    Pow |s, a, b| vmath::pow(s, a, b);
-    Atan2 |s, a, b| lanes2(s, a, b, |a, b| libm::atan2(f64::from(a), f64::from(b)) as f32);
-    ReluGrad |s, a, b| s.select(s.lt(s.splat(0.0), b), a, s.splat(0.0));
+    Add 4 |s, a, b| s.add(a, b);
+    Sub 4 |s, a, b| s.sub(a, b);
+    Mul 4 |s, a, b| s.mul(a, b);
+    Div 4 |s, a, b| s.div(a, b);
+    FloorDiv 4 |s, a, b| s.floor(s.div(a, b));
+    Rem 1 |s, a, b| lanes2(s, a, b, |a, b| a % b);
+    FloorMod 1 |s, a, b| lanes2(s, a, b, special::floor_mod);
+    Max 4 |s, a, b| max_nan(s, a, b);
+    Min 4 |s, a, b| min_nan(s, a, b);
+    Pow 1 |s, a, b| vmath::pow(s, a, b);
+    Atan2 1 |s, a, b| lanes2(s, a, b, |a, b| libm::atan2(f64::from(a), f64::from(b)) as f32);
+    ReluGrad 4 |s, a, b| s.select(s.lt(s.splat(0.0), b), a, s.splat(0.0));
 }
 
 macro_rules! test_table {
@@ -405,7 +463,7 @@ impl Ternary for Clamp {
 
 /// The kernel of an operation on `f32`; `scalar` says which operands are one number (only the patterns of
 /// [`takes_scalar`] are asked for).
-pub(super) fn kernel(op: Op, isa: Isa, scalar: [bool; 3]) -> Option<TileFn> {
+pub(crate) fn kernel(op: Op, isa: Isa, scalar: [bool; 3]) -> Option<TileFn> {
     match op {
         Op::MulAdd if scalar == [false, true, true] => {
             Some(by_isa!(isa, ternary_vss_portable, ternary_vss_avx2, ternary_vss_avx512, <MulAdd>))

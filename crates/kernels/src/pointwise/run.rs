@@ -5,7 +5,7 @@
 use super::Plan;
 use super::layout::{MAX_PERIOD, Mapping, fill, gather};
 use super::plan::MAX_SLOTS;
-use crate::parallel::parallel_for;
+use crate::shared::for_each_task;
 use cornet_error::{Code, Error, Result};
 use std::cell::Cell;
 
@@ -122,7 +122,7 @@ impl Plan {
     pub unsafe fn run_raw(&self, inputs: &[*const u8], outputs: &[*mut u8]) {
         let pointers = Pointers { inputs, outputs };
         // SAFETY: by contract; tasks cover disjoint ranges.
-        parallel_for(self.len.div_ceil(self.chunk), |task| unsafe {
+        for_each_task(self.len.div_ceil(self.chunk), &|task| unsafe {
             let start = task * self.chunk;
             self.run_range(&pointers, start, (start + self.chunk).min(self.len));
         });

@@ -10,7 +10,7 @@ use crate::special;
 use std::array::from_fn;
 
 /// Elements read before any is written, so that an aliased destination does not stop vectorisation.
-pub(super) const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 
 /// A function of three operands; the unused ones equal the first.
 pub(super) trait Map<A, B, R> {
@@ -18,16 +18,26 @@ pub(super) trait Map<A, B, R> {
 }
 
 #[inline(always)]
-unsafe fn map<A: Copy, B: Copy, R, O: Map<A, B, R>>(d: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize) {
+unsafe fn map<A: Copy, B: Copy, R: Copy, O: Map<A, B, R>>(
+    d: *mut u8,
+    a: *const u8,
+    b: *const u8,
+    c: *const u8,
+    n: usize,
+    blocks: bool,
+) {
     let (d, a, b, c) = (d.cast::<R>(), a.cast::<A>(), b.cast::<B>(), c.cast::<B>());
     let mut i = 0;
     // SAFETY: every pointer is valid for n elements by the contract of TileFn.
     unsafe {
-        while i + BLOCK <= n {
+        while blocks && i + BLOCK <= n {
             let x = a.add(i).cast::<[A; BLOCK]>().read_unaligned();
             let y = b.add(i).cast::<[B; BLOCK]>().read_unaligned();
             let z = c.add(i).cast::<[B; BLOCK]>().read_unaligned();
-            d.add(i).cast::<[R; BLOCK]>().write_unaligned(from_fn(|k| O::eval(x[k], y[k], z[k])));
+            d.add(i).cast::<[R; BLOCK]>().write_unaligned(from_fn(
+                #[inline(always)]
+                |k| O::eval(x[k], y[k], z[k]),
+            ));
             i += BLOCK;
         }
         while i < n {
@@ -38,7 +48,7 @@ unsafe fn map<A: Copy, B: Copy, R, O: Map<A, B, R>>(d: *mut u8, a: *const u8, b:
     }
 }
 
-unsafe fn map_portable<A: Copy, B: Copy, R, O: Map<A, B, R>>(
+unsafe fn map_plain<A: Copy, B: Copy, R: Copy, O: Map<A, B, R>>(
     d: *mut u8,
     a: *const u8,
     b: *const u8,
@@ -46,12 +56,12 @@ unsafe fn map_portable<A: Copy, B: Copy, R, O: Map<A, B, R>>(
     n: usize,
 ) {
     // SAFETY: the contract of TileFn.
-    unsafe { map::<A, B, R, O>(d, a, b, c, n) }
+    unsafe { map::<A, B, R, O>(d, a, b, c, n, false) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn map_avx2<A: Copy, B: Copy, R, O: Map<A, B, R>>(
+unsafe fn map_avx2<A: Copy, B: Copy, R: Copy, O: Map<A, B, R>>(
     d: *mut u8,
     a: *const u8,
     b: *const u8,
@@ -59,15 +69,34 @@ unsafe fn map_avx2<A: Copy, B: Copy, R, O: Map<A, B, R>>(
     n: usize,
 ) {
     // SAFETY: the contract of TileFn.
-    unsafe { map::<A, B, R, O>(d, a, b, c, n) }
+    unsafe { map::<A, B, R, O>(d, a, b, c, n, true) }
 }
 
-/// The instance for an instruction set; AVX-512 runs the AVX2 code.
-pub(super) fn instance<A: Copy + 'static, B: Copy + 'static, R: 'static, O: Map<A, B, R>>(isa: Isa) -> TileFn {
-    match isa {
-        #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 | Isa::Avx2 => map_avx2::<A, B, R, O>,
-        _ => map_portable::<A, B, R, O>,
+/// Whether kernels get a vectorised instance beside the plain one: code size is compile time.
+pub(super) trait Speed {
+    /// The instance for an instruction set.
+    fn instance<A: Copy + 'static, B: Copy + 'static, R: Copy + 'static, O: Map<A, B, R>>(isa: Isa) -> TileFn;
+}
+
+/// One plain loop for every instruction set: what is rare, or slow in itself.
+pub(super) struct Plain;
+
+/// A vectorised instance for AVX2 (which AVX-512 runs too), and the plain one.
+pub(super) struct Fast;
+
+impl Speed for Plain {
+    fn instance<A: Copy + 'static, B: Copy + 'static, R: Copy + 'static, O: Map<A, B, R>>(_: Isa) -> TileFn {
+        map_plain::<A, B, R, O>
+    }
+}
+
+impl Speed for Fast {
+    fn instance<A: Copy + 'static, B: Copy + 'static, R: Copy + 'static, O: Map<A, B, R>>(isa: Isa) -> TileFn {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 | Isa::Avx2 => map_avx2::<A, B, R, O>,
+            _ => map_plain::<A, B, R, O>,
+        }
     }
 }
 
@@ -79,9 +108,9 @@ macro_rules! family {
                 fn eval($a: T, $b: T, $c: T) -> T { $body }
             }
         )+
-        fn $name<T: $bound + 'static>(op: Op, isa: Isa) -> Option<TileFn> {
+        fn $name<T: $bound + 'static, V: Speed>(op: Op, isa: Isa) -> Option<TileFn> {
             Some(match op {
-                $(Op::$op => instance::<T, T, T, ops::$op>(isa),)+
+                $(Op::$op => V::instance::<T, T, T, ops::$op>(isa),)+
                 _ => return None,
             })
         }
@@ -198,9 +227,9 @@ macro_rules! tests {
                 fn eval($a: T, $b: T, _: T) -> u8 { u8::from($body) }
             }
         )+
-        fn $name<T: Copy + $bound + 'static>(op: Op, isa: Isa) -> Option<TileFn> {
+        fn $name<T: Copy + $bound + 'static, V: Speed>(op: Op, isa: Isa) -> Option<TileFn> {
             Some(match op {
-                $(Op::$op => instance::<T, T, u8, ops::$op>(isa),)+
+                $(Op::$op => V::instance::<T, T, u8, ops::$op>(isa),)+
                 _ => return None,
             })
         }
@@ -232,41 +261,35 @@ impl<T: Copy> Map<u8, T, T> for ops::Select {
 /// `a ? b : c` for elements of `size` bytes.
 pub(super) fn select(size: usize, isa: Isa) -> TileFn {
     match size {
-        1 => instance::<u8, u8, u8, ops::Select>(isa),
-        2 => instance::<u8, u16, u16, ops::Select>(isa),
-        4 => instance::<u8, u32, u32, ops::Select>(isa),
-        _ => instance::<u8, u64, u64, ops::Select>(isa),
+        1 => Plain::instance::<u8, u8, u8, ops::Select>(isa),
+        2 => Plain::instance::<u8, u16, u16, ops::Select>(isa),
+        4 => Fast::instance::<u8, u32, u32, ops::Select>(isa),
+        _ => Fast::instance::<u8, u64, u64, ops::Select>(isa),
     }
 }
 
-fn integer_kernel<T: Int + 'static>(op: Op, isa: Isa) -> Option<TileFn> {
-    numeric::<T>(op, isa)
-        .or_else(|| bits::<T>(op, isa))
-        .or_else(|| integer::<T>(op, isa))
-        .or_else(|| compare::<T>(op, isa))
-}
-
-fn f64_kernel<T: F64 + 'static>(op: Op, isa: Isa) -> Option<TileFn> {
-    numeric::<T>(op, isa)
-        .or_else(|| float::<T>(op, isa))
-        .or_else(|| compare::<T>(op, isa))
-        .or_else(|| classify::<T>(op, isa))
+fn integer_kernel<T: Int + 'static, V: Speed>(op: Op, isa: Isa) -> Option<TileFn> {
+    let kernel = numeric::<T, V>(op, isa).or_else(|| bits::<T, V>(op, isa));
+    kernel.or_else(|| integer::<T, V>(op, isa)).or_else(|| compare::<T, V>(op, isa))
 }
 
 /// The kernel of an operation on an element other than `f32`, `f16` and `bf16`.
 pub(super) fn kernel(op: Op, element: Element, isa: Isa) -> Option<TileFn> {
     match element {
         _ if op == Op::Select => Some(select(element.size(), isa)),
-        Element::Bool => bits::<Bool8>(op, isa).or_else(|| compare::<Bool8>(op, isa)),
-        Element::I8 => integer_kernel::<i8>(op, isa),
-        Element::I16 => integer_kernel::<i16>(op, isa),
-        Element::I32 => integer_kernel::<i32>(op, isa),
-        Element::I64 => integer_kernel::<i64>(op, isa),
-        Element::U8 => integer_kernel::<u8>(op, isa),
-        Element::U16 => integer_kernel::<u16>(op, isa),
-        Element::U32 => integer_kernel::<u32>(op, isa),
-        Element::U64 => integer_kernel::<u64>(op, isa),
-        Element::F64 => f64_kernel::<f64>(op, isa),
+        Element::Bool => bits::<Bool8, Fast>(op, isa).or_else(|| compare::<Bool8, Plain>(op, isa)),
+        Element::I8 => integer_kernel::<i8, Plain>(op, isa),
+        Element::I16 => integer_kernel::<i16, Plain>(op, isa),
+        Element::I32 => integer_kernel::<i32, Fast>(op, isa),
+        Element::I64 => integer_kernel::<i64, Fast>(op, isa),
+        Element::U8 => integer_kernel::<u8, Plain>(op, isa),
+        Element::U16 => integer_kernel::<u16, Plain>(op, isa),
+        Element::U32 => integer_kernel::<u32, Plain>(op, isa),
+        Element::U64 => integer_kernel::<u64, Plain>(op, isa),
+        Element::F64 => {
+            let kernel = numeric::<f64, Fast>(op, isa).or_else(|| float::<f64, Plain>(op, isa));
+            kernel.or_else(|| compare::<f64, Fast>(op, isa)).or_else(|| classify::<f64, Plain>(op, isa))
+        }
         Element::F16 | Element::Bf16 | Element::F32 => None,
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::lanes::{Task, dispatch};
 
 /// Distance of `got` from `want` in units in the last place of `scale`, subnormals included.
 fn ulps(got: f32, want: f64, scale: f64) -> f64 {
