@@ -20,6 +20,7 @@ pub mod random;
 pub mod reduce;
 pub mod shape;
 pub mod sort;
+pub mod string;
 pub mod suite;
 
 pub use arithmetic::Arg;
@@ -55,6 +56,7 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("reduce", reduce::OPS),
     ("shape", shape::OPS),
     ("sort", sort::OPS),
+    ("string", string::OPS),
 ];
 
 /// Every op.
