@@ -11,6 +11,7 @@ pub mod core;
 pub mod bits;
 pub mod compare;
 pub mod control;
+pub mod fft;
 pub mod index;
 pub mod linalg;
 pub mod logic;
@@ -46,6 +47,7 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("core", &[&core::constant::OP]),
     ("bits", bits::OPS),
     ("compare", compare::OPS),
+    ("fft", fft::OPS),
     ("control", control::OPS),
     ("index", index::OPS),
     ("linalg", linalg::OPS),

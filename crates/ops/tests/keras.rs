@@ -3,6 +3,9 @@
 #[path = "keras/support.rs"]
 mod support;
 
+#[path = "keras/fft.rs"]
+mod fft;
+
 #[path = "keras/linalg.rs"]
 mod linalg;
 

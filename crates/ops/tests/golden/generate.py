@@ -207,6 +207,30 @@ def attention():
     put("attention.grouped", ops.dot_product_attention(q, k[:, :, :2], v[:, :, :2]))
 
 
+def transforms():
+    re, im, x = ramp((2, 4, 6), 1), ramp((2, 4, 6), 2), ramp((2, 40), 3)
+    put("fft", ops.fft((re, im)))
+    put("fft2", ops.fft2((re, im)))
+    put("ifft2", ops.ifft2((re, im)))
+    put("rfft", ops.rfft(re))
+    put("rfft.cut", ops.rfft(re, 4))
+    put("rfft.filled", ops.rfft(re, 9))
+    put("irfft", ops.irfft((re, im)))
+    put("irfft.odd", ops.irfft((re, im), 7))
+    put("irfft.filled", ops.irfft((re, im), 16))
+    with_gradients("rfft.sum", lambda x: ops.rfft(x)[0] + 2.0 * ops.rfft(x)[1], re)
+    with_gradients("irfft.sum", lambda a, b: ops.irfft((a, b)), re, im)
+    put("stft", ops.stft(x, 8, 4, 10))
+    put("stft.hamming", ops.stft(x, 8, 3, 8, window="hamming", center=False))
+    put("stft.rectangular", ops.stft(x, 6, 3, 8, window=None))
+    with_gradients("stft.sum", lambda x: ops.stft(x, 8, 4, 10)[0] - ops.stft(x, 8, 4, 10)[1], x)
+    z = [np.asarray(v) for v in ops.stft(x, 8, 4, 10)]
+    put("istft", ops.istft(z, 8, 4, 10))
+    put("istft.length", ops.istft(z, 8, 4, 10, length=30))
+    z = [np.asarray(v) for v in ops.stft(x, 6, 4, 10, center=False, window="hamming")]
+    put("istft.hamming", ops.istft(z, 6, 4, 10, center=False, window="hamming"))
+
+
 EINSUM_PAIRS = ["abc,cbd->ad", "abc,cbd->abd", "abc,cbd->dba", "abc,cbd->", "abc,cbd->acbd", "abc,cxy->xaby", "abc,cbd"]
 
 convolutions()
@@ -216,5 +240,6 @@ products()
 decompositions()
 normalization()
 attention()
+transforms()
 np.savez_compressed(os.path.join(os.path.dirname(__file__), "keras.npz"), **out)
 print(len(out), "arrays;", keras.__version__, tf.__version__)
