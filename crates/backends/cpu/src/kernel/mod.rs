@@ -4,6 +4,8 @@ mod conv;
 mod copy;
 mod matmul;
 mod pointwise;
+mod pool;
+mod reduce;
 
 use cornet_error::Result;
 use cornet_kernels::pointwise::Input;
@@ -63,6 +65,9 @@ pub(crate) fn select(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
     match call.op.name {
         "matmul" => matmul::single(call),
         "conv" | "conv_input_gradient" | "conv_kernel_gradient" => conv::conv(call, Activation::default()),
+        "max_pool" | "max_pool_gradient" | "avg_pool" | "avg_pool_gradient" => pool::pool(call),
+        "sum" | "prod" | "max" | "min" | "any" | "all" => reduce::reduction(call),
+        "argmax" | "argmin" => reduce::arg_reduction(call),
         "broadcast_to" | "transpose" | "reshape" | "stop_gradient" => copy::single(call),
         _ => None,
     }

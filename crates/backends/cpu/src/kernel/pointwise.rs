@@ -96,6 +96,13 @@ const OPERATIONS: &[(&str, Op)] = &[
     ("bitwise_xor", Op::Xor),
     ("left_shift", Op::Shl),
     ("right_shift", Op::Shr),
+    ("relu_grad", Op::ReluGrad),
+    ("gelu", Op::Gelu),
+    ("gelu_tanh", Op::GeluTanh),
+    ("silu", Op::Silu),
+    ("clip", Op::Clamp),
+    ("remainder", Op::FloorMod),
+    ("fmod", Op::Rem),
     ("where", Op::Select),
 ];
 
