@@ -56,11 +56,11 @@ pub(super) fn pool(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
 impl Kernel for Pool {
     fn run(&self, io: Io<'_, '_>) -> Result<()> {
         let (g, x) = (&self.geometry, io.input::<f32>(0));
-        let second = || io.input::<f32>(1);
+        let dy: &[f32] = if self.pass == Pass::MaxGradient { io.input(1) } else { &[] };
         let out: &mut [f32] = bytemuck::cast_slice_mut(io.outputs[0]);
         match self.pass {
             Pass::Max => max_forward(g, x, out, f32::NEG_INFINITY),
-            Pass::MaxGradient => max_gradient(g, x, second(), out),
+            Pass::MaxGradient => max_gradient(g, x, dy, out),
             Pass::Average => average_forward(g, x, out, Divisor::Inside),
             Pass::AverageGradient => average_gradient(g, x, out, Divisor::Inside),
         }
