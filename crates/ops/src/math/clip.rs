@@ -6,17 +6,14 @@ use crate::core::prelude::*;
 /// The op.
 pub static OP: Op = Op {
     name: "clip",
-    doc: "min(max(x, low), high), element-wise with broadcasting; NaN of NaN. The gradient goes to x between the bounds and \
+    doc: "min(max(x, low), high), element-wise with broadcasting; NaN if any is. The gradient goes to x between the bounds and \
           on them, to the bounds outside.",
     source: "Keras 3 keras.ops.clip",
     arity: (3, 3),
     dtypes: DTypes::Real,
     reference: Reference::Point(
         PointRef::real(
-            |x| {
-                let low = if x[0] < x[1] { x[1] } else { x[0] };
-                if low > x[2] { x[2] } else { low }
-            },
+            |x| if x.iter().any(|v| v.is_nan()) { f64::NAN } else { x[0].max(x[1]).min(x[2]) },
             |x| x[0].max(x[1]).min(x[2]),
         )
         .with_uint(|x| x[0].max(x[1]).min(x[2])),
