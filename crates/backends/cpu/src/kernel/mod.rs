@@ -5,7 +5,9 @@ mod copy;
 mod matmul;
 mod pointwise;
 mod pool;
+mod random;
 mod reduce;
+mod rows;
 
 use cornet_error::Result;
 use cornet_kernels::pointwise::Input;
@@ -67,6 +69,8 @@ pub(crate) fn select(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
         "conv" | "conv_input_gradient" | "conv_kernel_gradient" => conv::conv(call, Activation::default()),
         "max_pool" | "max_pool_gradient" | "avg_pool" | "avg_pool_gradient" => pool::pool(call),
         "sum" | "prod" | "max" | "min" | "any" | "all" => reduce::reduction(call),
+        "softmax" | "log_softmax" | "softmax_cross_entropy" | "softmax_cross_entropy_gradient" => rows::rows(call),
+        name if name.starts_with("random_") => random::random(call),
         "argmax" | "argmin" => reduce::arg_reduction(call),
         "broadcast_to" | "transpose" | "reshape" | "stop_gradient" => copy::single(call),
         _ => None,
