@@ -19,4 +19,5 @@ pub mod vmath;
 pub use tile::Float;
 pub mod random;
 pub mod reduce;
+pub mod rows;
 mod shared;

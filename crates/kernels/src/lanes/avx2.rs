@@ -169,6 +169,14 @@ impl Lanes for Avx2 {
         _mm256_castsi256_ps(_mm256_cmpgt_epi32(a[1], b[1])),
     ]);
     op!(hsum, (a: Fx2) -> f32, hsum8(_mm256_add_ps(a[0], a[1])));
+    #[inline(always)]
+    fn hmax(self, a: Fx2) -> f32 {
+        // SAFETY: the token proves the CPU.
+        unsafe {
+            let nan = self.mbits(self.ne(a, a)) != 0;
+            if nan { f32::NAN } else { hmax8(_mm256_max_ps(a[0], a[1])) }
+        }
+    }
 }
 
 /// Sum of eight lanes as a tree: lane `i` with `i + 4`, then 2, 1.
@@ -182,6 +190,20 @@ pub(super) unsafe fn hsum8(x: __m256) -> f32 {
         let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
         let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+    }
+}
+
+/// Largest of eight lanes without NaN, by the same tree.
+///
+/// # Safety
+/// The CPU has AVX2.
+#[inline(always)]
+pub(super) unsafe fn hmax8(x: __m256) -> f32 {
+    // SAFETY: by contract.
+    unsafe {
+        let four = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+        let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps::<1>(two, two)))
     }
 }
 

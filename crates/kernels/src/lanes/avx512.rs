@@ -160,6 +160,14 @@ impl Lanes for Avx512 {
             super::avx2::hsum8(eight)
         }
     }
+    #[inline(always)]
+    fn hmax(self, a: __m512) -> f32 {
+        // SAFETY: the token proves the CPU.
+        unsafe {
+            let eight = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));
+            if self.ne(a, a) != 0 { f32::NAN } else { super::avx2::hmax8(eight) }
+        }
+    }
 }
 
 /// Bits of the first `n` lanes.

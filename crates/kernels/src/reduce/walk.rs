@@ -340,6 +340,5 @@ pub(super) fn walk<F: Folder>(isa: Isa, folder: F, extents: Extents, x: &[u8], y
         };
         dispatch(isa, Join { folder, partials, inner, count: reduced, y });
     });
-    drop(shared);
     PARTIALS.set(scratch);
 }
