@@ -1,7 +1,9 @@
 //! Random numbers from keys.
 
 use cornet_error::Result;
-use cornet_kernels::random::{Key, dropout, fill_bits, fill_integers, fill_normal, fill_truncated_normal, fill_uniform};
+use cornet_kernels::random::{
+    Key, dropout, fill_bits, fill_integers, fill_normal, fill_truncated_normal, fill_uniform,
+};
 use cornet_ops::Call;
 use cornet_tensor::DType;
 
