@@ -1,6 +1,7 @@
 //! SIMD kernels over slices and strides.
 
 pub mod conv;
+pub mod copy;
 pub mod element;
 pub mod gemm;
 pub mod isa;
