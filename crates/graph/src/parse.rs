@@ -88,6 +88,9 @@ impl<'t> Parser<'t> {
             Limits::check("lines of a graph", self.entries as u64, self.options.limits.entries as u64)?;
             let place = self.words.place();
             match self.words.peek().clone() {
+                Word::Name("variable" | "update") if depth > 0 => {
+                    return Err(place.error("a sub-graph reads and updates no variables: it gets them as arguments"));
+                }
                 Word::Mark('}') => break,
                 Word::Value(_) => self.node(&mut graph, &mut names, depth)?,
                 Word::Name("variable") => self.variable(&mut names)?,
@@ -149,6 +152,9 @@ impl<'t> Parser<'t> {
             let found = self.declared(names)?;
             if *found.ty() != ty {
                 return Err(here.error(format_args!("the variable is {}, the input {ty}", found.ty())));
+            }
+            if graph.inputs.iter().any(|i| i.variable.as_ref() == Some(&found)) {
+                return Err(here.error(format_args!("variable '{}' is an input twice", brief(found.name()))));
             }
             variable = Some(found);
         }

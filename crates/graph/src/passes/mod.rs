@@ -1,8 +1,10 @@
 //! Passes: each takes a graph to one that computes the same, smaller or faster.
 
+mod bodies;
 mod common;
 mod dead;
 mod fold;
+mod rules;
 mod simplify;
 
 use cornet_error::Result;
@@ -22,7 +24,7 @@ pub struct Pass {
 pub static PASSES: &[Pass] = &[
     Pass {
         name: "simplify",
-        doc: "Replaces nodes by simpler ones: x + 0, x · 1, casts to the same dtype, double negation, transposes of transposes.",
+        doc: "Replaces nodes by simpler ones that give the same bits: x · 1, -(-x), x / 2, transposes of transposes.",
         run: simplify::run,
     },
     Pass { name: "fold", doc: "Computes nodes whose inputs are all constants.", run: fold::run },
@@ -33,7 +35,10 @@ pub static PASSES: &[Pass] = &[
 /// Most rounds of all passes; each round either changes something or is the last.
 const MAX_ROUNDS: usize = 8;
 
-/// Runs all passes until none changes anything. Debug builds verify the graph after each.
+/// Runs all passes until none changes anything, in the bodies of control flow first. Debug builds verify the graph
+/// after each.
+///
+/// The result computes the same for every input; it is not meant to be differentiated, since `stop_gradient` is gone.
 ///
 /// # Errors
 /// `internal` if a pass broke the graph.
@@ -41,6 +46,7 @@ pub fn optimize(mut graph: Graph) -> Result<Graph> {
     if cfg!(debug_assertions) {
         crate::verify(&graph)?;
     }
+    bodies::run(&mut graph)?;
     for _ in 0..MAX_ROUNDS {
         let mut changed = false;
         for pass in PASSES {

@@ -1,144 +1,138 @@
 //! Replaces nodes by simpler ones. A rule looks at one node and the definitions of its inputs, and answers with a
-//! value to use instead, or with a node to put in its place.
+//! value to use instead, or with an op to put in its place.
+//!
+//! Every rule is exact: the replacement gives the same bits for every input, NaN, infinities and zeros of both signs
+//! included (which NaN it is may differ). So `x · 0` stays, and `x + 0` too, which is 0 where x is -0; `x + -0` goes.
 
 use cornet_error::Result;
-use cornet_ops::{Attrs, Graph, Node, Op, ValueId, find};
+use cornet_ops::{Attrs, Call, Graph, Node, Op, Type, ValueId, find};
 use cornet_tensor::{Array, DType};
 
-use super::substitute;
-
 /// What a rule answers.
-enum Rewrite {
+pub(super) enum Rewrite {
     /// Use this value instead.
     Value(ValueId),
-    /// Put this op on these inputs in its place.
-    Node(&'static Op, Attrs, Vec<ValueId>),
+    /// Put this op in its place, with these attributes, on these inputs.
+    Op(&'static Op, Box<Attrs>, Vec<Operand>),
 }
 
-type Rule = fn(&View<'_>, &Node) -> Option<Rewrite>;
+/// An input of a replacement.
+pub(super) enum Operand {
+    /// A value of the graph.
+    Value(ValueId),
+    /// A constant of the result's dtype.
+    Number(f64),
+}
 
-static RULES: &[Rule] = &[identity_move, neutral_operand, double_negation, nested_move, stopped, cast_chain];
+pub(super) type Rule = fn(&View<'_>, &Node) -> Option<Rewrite>;
 
-/// The graph as rules see it.
-struct View<'g> {
+/// Constants above this size count as of many numbers.
+const MAX_SCANNED_BYTES: usize = 1 << 16;
+
+/// Most rewrites of one node before the next is looked at.
+const MAX_REWRITES: usize = 16;
+
+/// The graph as rules see it: the nodes before the one in question.
+pub(super) struct View<'g> {
     graph: &'g Graph,
-    definitions: Vec<Option<u32>>,
+    definitions: &'g [Option<u32>],
 }
 
 impl<'g> View<'g> {
-    fn definition(&self, value: ValueId) -> Option<&'g Node> {
-        self.definitions[value.index()].map(|i| &self.graph.nodes[i as usize])
+    pub fn definition(&self, value: ValueId) -> Option<&'g Node> {
+        self.definitions.get(value.index()).copied().flatten().map(|i| &self.graph.nodes[i as usize])
     }
 
-    /// The number a value consists of, if it is a constant of one number, broadcast or not.
-    fn number(&self, value: ValueId) -> Option<f64> {
-        let node = self.definition(value)?;
-        if node.op.name == "broadcast_to" {
-            return self.number(node.inputs[0]);
+    pub fn type_of(&self, value: ValueId) -> &'g Type {
+        self.graph.type_of(value)
+    }
+
+    /// The number a value consists of, if it is a constant of one number throughout.
+    pub fn number(&self, mut value: ValueId) -> Option<f64> {
+        let mut node = self.definition(value)?;
+        while node.op.name == "broadcast_to" {
+            value = node.inputs[0];
+            node = self.definition(value)?;
         }
-        let array: &Array = self.graph.constant(&self.definitions, value)?;
-        if array.elements() != 1 || array.dtype() == DType::Str || array.dtype().is_complex() {
+        let array: &Array = self.graph.constant(self.definitions, value)?;
+        let (dtype, bytes) = (array.dtype(), array.bytes());
+        if dtype == DType::Str || dtype.is_complex() || bytes.len() > MAX_SCANNED_BYTES {
             return None;
         }
-        array.to_f64().ok()?.first().copied()
+        let first = bytes.get(..dtype.size())?;
+        let uniform = bytes.chunks_exact(dtype.size()).all(|x| x == first);
+        uniform.then(|| Array::from_bytes(dtype, [], first).ok()?.to_f64().ok()?.first().copied())?
+    }
+
+    /// Whether a value consists of this number, and of a zero of the same sign.
+    pub fn is(&self, value: ValueId, number: f64) -> bool {
+        self.number(value).is_some_and(|x| x.to_bits() == number.to_bits())
     }
 }
 
 pub(super) fn run(graph: &mut Graph) -> Result<bool> {
     let mut to: Vec<Option<ValueId>> = vec![None; graph.types.len()];
-    let mut replaced: Vec<(usize, Node)> = Vec::new();
-    let view = View { graph, definitions: graph.definitions() };
-    for (i, node) in graph.nodes.iter().enumerate() {
-        match RULES.iter().find_map(|rule| rule(&view, node)) {
-            Some(Rewrite::Value(value)) => to[node.outputs[0].index()] = Some(value),
-            Some(Rewrite::Node(op, attrs, inputs)) => {
-                replaced.push((i, Node { op, attrs, inputs: inputs.into(), ..node.clone() }));
+    let mut definitions: Vec<Option<u32>> = vec![None; graph.types.len()];
+    let mut changed = false;
+    let old = std::mem::take(&mut graph.nodes);
+    graph.nodes.reserve(old.len());
+    'nodes: for mut node in old {
+        // Replacements are made of values that stay, so that one step leads to the end.
+        node.inputs.iter_mut().for_each(|v| *v = to[v.index()].unwrap_or(*v));
+        for _ in 0..MAX_REWRITES {
+            let view = View { graph, definitions: &definitions };
+            match super::rules::RULES.iter().find_map(|rule| checked(&view, &node, rule(&view, &node)?)) {
+                None => break,
+                Some(Rewrite::Value(value)) => {
+                    to[node.outputs[0].index()] = Some(value);
+                    changed = true;
+                    continue 'nodes;
+                }
+                Some(Rewrite::Op(op, attrs, operands)) => {
+                    let dtype = graph.type_of(node.outputs[0]).dtype;
+                    let mut inputs = Vec::with_capacity(operands.len());
+                    for operand in operands {
+                        inputs.push(match operand {
+                            Operand::Value(value) => value,
+                            Operand::Number(x) => {
+                                definitions.push(Some(graph.nodes.len() as u32));
+                                to.push(None);
+                                graph.add_constant(Array::full(dtype, [], x)?)
+                            }
+                        });
+                    }
+                    node = Node { op, attrs: *attrs, inputs: inputs.into(), ..node };
+                    changed = true;
+                }
             }
-            None => {}
         }
+        node.outputs.iter().for_each(|o| definitions[o.index()] = Some(graph.nodes.len() as u32));
+        graph.nodes.push(node);
     }
-    let changed = !replaced.is_empty() || to.iter().any(Option::is_some);
-    for (i, node) in replaced {
-        graph.nodes[i] = node;
-    }
-    if changed {
-        substitute(graph, &to);
-    }
+    super::substitute(graph, &to);
     Ok(changed)
 }
 
-/// Moves and casts that change nothing.
-fn identity_move(view: &View<'_>, node: &Node) -> Option<Rewrite> {
-    let &[x] = node.inputs.as_slice() else { return None };
-    let unchanged = match node.op.name {
-        "reshape" | "broadcast_to" | "cast" => view.graph.type_of(x) == view.graph.type_of(node.outputs[0]),
-        "transpose" => node.attrs.sizes("axes").ok()?.iter().copied().eq(0..view.graph.type_of(x).shape.rank()),
-        _ => false,
-    };
-    unchanged.then_some(Rewrite::Value(x))
-}
-
-/// `x + 0`, `x - 0`, `x · 1`, `x / 1`. (`x + 0` turns -0 into 0; the difference is below what any test of equality sees.)
-fn neutral_operand(view: &View<'_>, node: &Node) -> Option<Rewrite> {
-    let &[a, b] = node.inputs.as_slice() else { return None };
-    let same = |v: ValueId| view.graph.type_of(v) == view.graph.type_of(node.outputs[0]);
-    let is = |v: ValueId, x: f64| view.number(v) == Some(x);
-    let neutral = match node.op.name {
-        "add" | "subtract" => 0.0,
-        "multiply" | "divide" => 1.0,
-        _ => return None,
-    };
-    let commutes = matches!(node.op.name, "add" | "multiply");
-    match () {
-        () if same(a) && is(b, neutral) => Some(Rewrite::Value(a)),
-        () if commutes && same(b) && is(a, neutral) => Some(Rewrite::Value(b)),
-        () => None,
-    }
-}
-
-/// `-(-x)`.
-fn double_negation(view: &View<'_>, node: &Node) -> Option<Rewrite> {
-    let inner = view.definition(*node.inputs.first()?)?;
-    let cancels = node.op.name == inner.op.name && matches!(node.op.name, "negative" | "logical_not" | "conj");
-    cancels.then(|| Rewrite::Value(inner.inputs[0]))
-}
-
-/// A transpose of a transpose, a reshape of a reshape, a broadcast of a broadcast.
-fn nested_move(view: &View<'_>, node: &Node) -> Option<Rewrite> {
-    let inner = view.definition(*node.inputs.first()?)?;
-    if node.op != inner.op {
-        return None;
-    }
-    let x = inner.inputs.first().copied()?;
-    match node.op.name {
-        "reshape" | "broadcast_to" => Some(Rewrite::Node(node.op, node.attrs.clone(), vec![x])),
-        "transpose" => {
-            let (outer, inner) = (node.attrs.sizes("axes").ok()?, inner.attrs.sizes("axes").ok()?);
-            let axes: Vec<usize> = outer.iter().map(|&a| inner[a]).collect();
-            Some(Rewrite::Node(node.op, Attrs::default().with("axes", axes), vec![x]))
+/// The rewrite, unless the result would have another type.
+fn checked(view: &View<'_>, node: &Node, rewrite: Rewrite) -> Option<Rewrite> {
+    let [result] = node.outputs.as_slice() else { return None };
+    let expected = view.type_of(*result);
+    let fits = match &rewrite {
+        Rewrite::Value(value) => view.type_of(*value) == expected,
+        Rewrite::Op(op, attrs, operands) => {
+            let scalar = Type::new(expected.dtype, []);
+            let inputs: Vec<Type> = operands
+                .iter()
+                .map(|o| if let Operand::Value(v) = o { view.type_of(*v).clone() } else { scalar.clone() })
+                .collect();
+            let inferred = Call { op, inputs: &inputs, attrs }.infer();
+            inferred.is_ok_and(|types| types.len() == 1 && types[0] == *expected)
         }
-        _ => None,
-    }
-}
-
-/// `stop_gradient` has done its work once the gradient is taken.
-fn stopped(_: &View<'_>, node: &Node) -> Option<Rewrite> {
-    (node.op.name == "stop_gradient").then(|| Rewrite::Value(node.inputs[0]))
-}
-
-/// A cast of a cast that lost nothing.
-fn cast_chain(view: &View<'_>, node: &Node) -> Option<Rewrite> {
-    let inner = view.definition(*node.inputs.first()?)?;
-    if node.op.name != "cast" || inner.op.name != "cast" {
-        return None;
-    }
-    let (from, middle) = (view.graph.type_of(inner.inputs[0]).dtype, view.graph.type_of(node.inputs[0]).dtype);
-    let lossless = match (from, middle) {
-        (DType::Bool, _) => true,
-        (DType::F16 | DType::BF16, DType::F32 | DType::F64) | (DType::F32, DType::F64) => true,
-        (a, b) if a.is_signed_int() && b.is_signed_int() => a.size() <= b.size(),
-        (a, b) if a.is_unsigned_int() && b.is_int() => a.size() < b.size() || a == b,
-        _ => false,
     };
-    lossless.then(|| Rewrite::Node(find("cast").unwrap_or(node.op), node.attrs.clone(), vec![inner.inputs[0]]))
+    fits.then_some(rewrite)
+}
+
+/// The op of that name on values, without attributes.
+pub(super) fn on(name: &str, inputs: impl IntoIterator<Item = Operand>) -> Option<Rewrite> {
+    Some(Rewrite::Op(find(name)?, Box::default(), inputs.into_iter().collect()))
 }

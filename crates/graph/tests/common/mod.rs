@@ -70,7 +70,9 @@ fn constant(random: &mut Random) -> Tensor {
     let any = random.below(3) == 0;
     let one = *random.pick(&[0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 4.0]);
     let values: Vec<f64> = (0..n).map(|_| if any { random.between(-2.0, 2.0) } else { one }).collect();
-    Tensor::from_result(Array::from_f64(dtype, shape, &values))
+    let array = Array::from_f64(dtype, shape, &values).unwrap();
+    // As a node: what is computed from values alone would not be traced.
+    call(cornet_ops::find("constant").unwrap(), &[], Attrs::default().with("value", array)).swap_remove(0)
 }
 
 fn pointwise() -> Vec<&'static Op> {
@@ -82,8 +84,8 @@ fn step(random: &mut Random, pool: &[Tensor], ops: &[&'static Op]) -> Tensor {
     let (a, b) = (any(), any());
     let c = any();
     match random.below(16) {
-        0 => constant(random),
-        1 => a.transpose(&[]),
+        0 | 1 => constant(random),
+        2 if random.below(2) == 0 => a.transpose(&[]),
         2 => a.transpose(&[]).transpose(&[]),
         3 => a.reshape_infer(&[-1]),
         4 => a.reshape_infer(&[1, -1, 1]),
@@ -107,15 +109,27 @@ fn step(random: &mut Random, pool: &[Tensor], ops: &[&'static Op]) -> Tensor {
     }
 }
 
-/// A random graph of about `steps` nodes over `variables`, which it may update.
+/// A random graph of about `steps` nodes over `variables`, which it updates, of all element-wise ops.
 pub fn graph(seed: u64, steps: usize, variables: &[Variable]) -> Result<Graph> {
+    build(seed, steps, variables, &pointwise(), true)
+}
+
+/// The same of these element-wise ops alone, all in float32.
+pub fn graph_of(seed: u64, steps: usize, variables: &[Variable], ops: &[&str]) -> Result<Graph> {
+    let ops: Vec<&'static Op> = pointwise().into_iter().filter(|op| ops.contains(&op.name)).collect();
+    build(seed, steps, variables, &ops, false)
+}
+
+fn build(seed: u64, steps: usize, variables: &[Variable], ops: &[&'static Op], casts: bool) -> Result<Graph> {
     let mut random = Random(seed);
-    let ops = pointwise();
     let traced = trace(&format!("random \\ {seed}"), &arguments(), |x| {
         let mut pool = x.to_vec();
         pool.extend(variables.iter().map(Variable::read));
         for _ in 0..steps {
-            let made = step(&mut random, &pool, &ops);
+            let made = step(&mut random, &pool, ops);
+            if !casts && made.dtype().is_ok_and(|d| d != DType::F32) {
+                continue;
+            }
             if made.ty().is_ok_and(|t| t.shape.elements() < 10_000) {
                 pool.push(made);
             }
