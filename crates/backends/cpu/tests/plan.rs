@@ -128,3 +128,13 @@ fn variables_update_in_place_and_see_each_others_old_values() -> Result<()> {
     assert!(!concrete.describe().contains("move"), "{}", concrete.describe());
     Ok(())
 }
+
+#[test]
+fn slices_and_flips_are_read_where_they_lie() -> Result<()> {
+    let plan = agree(&[ramp(&[6, 5])], |x| {
+        let half = x[0].index(cornet_ops::s![1..5]);
+        Ok(vec![&half * 2.0, half.flip(&[1]) + &half, half.transpose(&[1, 0])])
+    })?;
+    assert!(!plan.contains("reference"), "{plan}");
+    Ok(())
+}

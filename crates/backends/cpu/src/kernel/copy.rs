@@ -2,7 +2,7 @@
 
 use cornet_error::Result;
 use cornet_kernels::element::Element;
-use cornet_kernels::pointwise::Program;
+use cornet_kernels::pointwise::{Input, Program};
 use cornet_ops::Call;
 use cornet_tensor::Shape;
 
@@ -25,7 +25,25 @@ pub(crate) fn strided_copy(layout: &Layout, size: usize) -> Result<Box<dyn Kerne
     let x = program.input(element);
     program.output(x);
     let shape: Shape = layout.shape.clone();
-    Ok(Box::new(Fused::new(&program, &shape, std::slice::from_ref(layout), "copy".into())?))
+    let copy = Fused::new(&program, &shape, std::slice::from_ref(layout), "copy".into())?;
+    Ok(Box::new(Strided { copy, offset: layout.offset }))
+}
+
+/// A copy through strides from an offset.
+struct Strided {
+    copy: Fused,
+    offset: usize,
+}
+
+impl Kernel for Strided {
+    fn run(&self, io: Io<'_, '_>) -> Result<()> {
+        let from = [Input::At(io.input::<u8>(0), self.offset)];
+        self.copy.run(Io { inputs: &from, outputs: io.outputs, scratch: io.scratch })
+    }
+
+    fn describe(&self) -> String {
+        self.copy.describe()
+    }
 }
 
 /// The op as a copy of a view of its dense input.

@@ -72,7 +72,7 @@ pub(crate) fn select(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
         "softmax" | "log_softmax" | "softmax_cross_entropy" | "softmax_cross_entropy_gradient" => rows::rows(call),
         name if name.starts_with("random_") => random::random(call),
         "argmax" | "argmin" => reduce::arg_reduction(call),
-        "broadcast_to" | "transpose" | "reshape" | "stop_gradient" => copy::single(call),
+        "broadcast_to" | "transpose" | "reshape" | "stop_gradient" | "slice" | "flip" => copy::single(call),
         _ => None,
     }
 }

@@ -118,7 +118,7 @@ impl Builder<'_> {
         let Some((root, layout, copy)) = &unit.copy else { return Err(err!(Internal, "a copy of nothing")) };
         let dtype = self.units.types[root.index()].dtype;
         let kernel = strided_copy(layout, dtype.size())?;
-        Ok(Draft { work: Work::Kernel(kernel), inputs: vec![(*root, layout.offset)], outputs: vec![*copy] })
+        Ok(Draft { work: Work::Kernel(kernel), inputs: vec![(*root, 0)], outputs: vec![*copy] })
     }
 
     fn draft_single(&self, n: usize) -> Draft {
