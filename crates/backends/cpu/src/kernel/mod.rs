@@ -61,6 +61,9 @@ pub(crate) trait Kernel: Send + Sync {
 
 /// The kernel for one op on dense inputs, if there is one.
 pub(crate) fn select(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
+    if call.inputs.iter().any(|t| t.dtype == cornet_tensor::DType::Str) {
+        return None;
+    }
     if call.op.is_pointwise() || call.op.name == "cast" {
         return pointwise::single(call);
     }
@@ -71,6 +74,10 @@ pub(crate) fn select(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
         "sum" | "prod" | "max" | "min" | "any" | "all" => reduce::reduction(call),
         "softmax" | "log_softmax" | "softmax_cross_entropy" | "softmax_cross_entropy_gradient" => rows::rows(call),
         name if name.starts_with("random_") => random::random(call),
+        "concat" => copy::concat(call),
+        "pad" => copy::pad(call),
+        "take" => copy::take(call),
+        "scatter_nd" => copy::add_rows(call),
         "argmax" | "argmin" => reduce::arg_reduction(call),
         "broadcast_to" | "transpose" | "reshape" | "stop_gradient" | "slice" | "flip" => copy::single(call),
         _ => None,

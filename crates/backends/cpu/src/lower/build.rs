@@ -319,7 +319,8 @@ impl Builder<'_> {
                 continue;
             }
             let bytes = bytes_of(&self.units.types[root.index()]);
-            let kernel = strided_copy(&Layout::dense(update.variable.shape()), 1)?;
+            let ty = update.variable.ty();
+            let kernel = strided_copy(&Layout::dense(&ty.shape), ty.dtype.size())?;
             self.lowered.steps.push(Step {
                 work: Work::Kernel(kernel),
                 inputs: vec![(Source::At(from, 0), bytes)],
