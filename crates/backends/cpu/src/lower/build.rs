@@ -24,6 +24,8 @@ struct Builder<'g> {
     last_use: HashMap<ValueId, usize>,
     /// The variable in whose memory a root is computed.
     in_variable: HashMap<ValueId, usize>,
+    /// The value that each buffer holds at this point of the plan.
+    holds: HashMap<usize, ValueId>,
 }
 
 /// A unit's work before its values have places.
@@ -53,13 +55,14 @@ pub(super) fn build(graph: &Graph, units: Units, order: &[usize]) -> Result<Lowe
         slots: Slots::default(),
         last_use: HashMap::new(),
         in_variable: HashMap::new(),
+        holds: HashMap::new(),
     };
     b.place_inputs();
     let drafts = order.iter().map(|&u| b.draft(u)).collect::<Result<Vec<_>>>()?;
     b.find_last_uses(&drafts);
     b.choose_variables(&drafts);
     for (step, (draft, &unit)) in drafts.into_iter().zip(order).enumerate() {
-        b.emit(step, draft, unit);
+        b.emit(step, draft, unit)?;
     }
     b.finish()
 }
@@ -239,14 +242,18 @@ impl Builder<'_> {
         }
     }
 
-    fn emit(&mut self, step: usize, draft: Draft, unit: usize) {
+    fn emit(&mut self, step: usize, draft: Draft, unit: usize) -> Result<()> {
         let scope = self.units.units[unit].nodes.first().and_then(|&n| self.graph.nodes[n].scope.clone());
+        self.check_alive(draft.inputs.iter().map(|(root, _)| *root))?;
         let mut shared: Vec<Option<usize>> = vec![None; draft.inputs.len()];
         let mut outputs = Vec::new();
         for (o, &value) in draft.outputs.iter().enumerate() {
             let bytes = bytes_of(&self.units.types[value.index()]);
             let place = self.output_place(step, &draft, o, &mut shared);
             self.place.insert(value, place);
+            if let Place::Slot(slot) = place {
+                self.holds.insert(slot, value);
+            }
             outputs.push((place, bytes));
         }
         let inputs = draft.inputs.iter().zip(&shared).map(|(&(root, offset), shared)| {
@@ -262,6 +269,21 @@ impl Builder<'_> {
         }
         self.release(step, &draft, &shared);
         self.lowered.steps.push(Step { work: draft.work, inputs, outputs, scope });
+        Ok(())
+    }
+
+    /// Fails if a value to be read is no longer in its buffer: the check that no two live values share one.
+    fn check_alive(&self, roots: impl Iterator<Item = ValueId>) -> Result<()> {
+        for root in roots {
+            match self.place.get(&root) {
+                None => return Err(err!(Internal, "plan {}: value {} is read before it is computed", self.graph.name, root.0)),
+                Some(Place::Slot(slot)) if self.holds.get(slot) != Some(&root) => {
+                    return Err(err!(Internal, "plan {}: value {} was overwritten in slot {slot}", self.graph.name, root.0));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Where output `o` goes: a variable, the memory of an input that is needed no more, or a buffer.
@@ -311,6 +333,7 @@ impl Builder<'_> {
     }
 
     fn finish(mut self) -> Result<Lowered> {
+        self.check_alive(self.units.outputs.iter().chain(&self.units.updates).copied())?;
         for (update, &root) in self.graph.updates.iter().zip(&self.units.updates) {
             let (Some(index), Some(&from)) = (self.variable_index(&update.variable), self.place.get(&root)) else {
                 return Err(err!(Internal, "variable '{}' has no new value", update.variable.name()));
