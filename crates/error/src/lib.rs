@@ -110,6 +110,11 @@ impl Error {
         &self.0.message
     }
 
+    /// The places the error comes from, the outermost first.
+    pub fn path(&self) -> &[String] {
+        &self.0.path
+    }
+
     /// What to try, if the error knows.
     pub fn help_text(&self) -> Option<&str> {
         self.0.help.as_deref()

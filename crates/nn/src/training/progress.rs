@@ -423,6 +423,17 @@ impl<W: Write> Progress<W> {
         if self.options.verbose == Verbose::Bar { self.show(done, metrics, false) } else { Ok(()) }
     }
 
+    /// Whether [`Progress::step`] would print if it were called now. Asking costs little, so that metrics are read only
+    /// when they are shown.
+    pub fn is_due(&mut self) -> bool {
+        let options = &self.options;
+        if options.verbose != Verbose::Bar || !options.dynamic {
+            return false;
+        }
+        let now_s = (self.clock)() - self.begun_s;
+        self.bar.last_update_s.is_none_or(|last| now_s - last >= options.interval_s)
+    }
+
     /// Ends the epoch, the evaluation or the prediction, with its final metrics.
     ///
     /// # Errors

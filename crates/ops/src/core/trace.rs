@@ -111,8 +111,8 @@ pub fn scope<T>(name: &str, f: impl FnOnce() -> T) -> T {
     f()
 }
 
-/// The scope that holds now.
-pub(crate) fn current_scope() -> Option<Arc<str>> {
+/// The scope that holds now on this thread.
+pub fn current_scope() -> Option<Arc<str>> {
     SCOPES.with_borrow(|s| s.last().cloned())
 }
 

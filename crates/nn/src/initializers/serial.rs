@@ -1,0 +1,115 @@
+//! Initializers in configs.
+
+use cornet_error::{Result, err, fail};
+use serde_json::{Map, Value, json};
+
+use super::{Distribution, FanMode, Initializer, SCALED, VarianceScaling};
+use crate::arg::Choice;
+use crate::saving::config::{self, Config};
+
+const MODES: &[(&str, FanMode)] =
+    &[("fan_in", FanMode::FanIn), ("fan_out", FanMode::FanOut), ("fan_avg", FanMode::FanAvg)];
+const DISTRIBUTIONS: &[(&str, Distribution)] = &[
+    ("uniform", Distribution::Uniform),
+    ("truncated_normal", Distribution::TruncatedNormal),
+    ("untruncated_normal", Distribution::UntruncatedNormal),
+    ("normal", Distribution::TruncatedNormal),
+];
+
+fn word<T: Copy + PartialEq>(table: &'static [(&str, T)], value: T) -> &'static str {
+    table.iter().find(|(_, v)| *v == value).map_or("", |(word, _)| word)
+}
+
+fn named<T: Copy>(table: &[(&str, T)], what: &str, name: &str) -> Result<T> {
+    let known: Vec<&str> = table.iter().map(|(word, _)| *word).collect();
+    let found = table.iter().find(|(word, _)| *word == name).map(|(_, value)| *value);
+    found.ok_or_else(|| crate::arg::unknown(what, name, &known))
+}
+
+impl Initializer {
+    /// The object of a config.
+    pub fn to_json(&self) -> Value {
+        let (class, arguments) = match self {
+            Self::Zeros => ("Zeros", json!({})),
+            Self::Ones => ("Ones", json!({})),
+            Self::Constant(value) => ("Constant", json!({"value": value})),
+            // Keras leaves the factor out where it is 1.
+            Self::Identity { gain } if *gain == 1.0 => ("Identity", json!({})),
+            Self::Identity { gain } => ("Identity", json!({"gain": gain})),
+            Self::RandomNormal { mean, stddev, seed } => {
+                ("RandomNormal", json!({"seed": seed, "mean": mean, "stddev": stddev}))
+            }
+            Self::TruncatedNormal { mean, stddev, seed } => {
+                ("TruncatedNormal", json!({"seed": seed, "mean": mean, "stddev": stddev}))
+            }
+            Self::RandomUniform { minval, maxval, seed } => {
+                ("RandomUniform", json!({"seed": seed, "minval": minval, "maxval": maxval}))
+            }
+            Self::VarianceScaling(s) => (s.class, s.arguments()),
+        };
+        config::object("keras.initializers", class, config::map(arguments))
+    }
+
+    /// From a config: an object or a name.
+    ///
+    /// # Errors
+    /// `corrupt`; `unsupported` for a class that there is not.
+    pub fn from_json(value: &Value) -> Result<Self> {
+        let (class, arguments) = config::class_and_config(value)?;
+        let mut initializer = Self::parse(class).map_err(|e| err!(Unsupported, "{}", e.message()))?;
+        let empty = Map::new();
+        let config = Config::new(class, arguments.unwrap_or(&empty));
+        match &mut initializer {
+            Self::Zeros | Self::Ones => {}
+            Self::Constant(value) => *value = config.float("value", *value)?,
+            Self::Identity { gain } => *gain = config.float("gain", *gain)?,
+            Self::RandomNormal { mean, stddev, seed } | Self::TruncatedNormal { mean, stddev, seed } => {
+                *mean = config.float("mean", *mean)?;
+                *stddev = config.float("stddev", *stddev)?;
+                *seed = config.seed()?;
+            }
+            Self::RandomUniform { minval, maxval, seed } => {
+                *minval = config.float("minval", *minval)?;
+                *maxval = config.float("maxval", *maxval)?;
+                *seed = config.seed()?;
+            }
+            Self::VarianceScaling(scaled) => scaled.configure(&config)?,
+        }
+        config.finish()?;
+        Ok(initializer)
+    }
+}
+
+impl VarianceScaling {
+    /// Whether scale, mode and distribution are the class's own.
+    fn is_fixed(&self) -> bool {
+        self.class != "VarianceScaling" && SCALED.iter().any(|s| s.0 == self.class)
+    }
+
+    fn arguments(&self) -> Value {
+        let Self { scale, mode, distribution, seed, input_axes, output_axes, .. } = self;
+        let (mode, distribution) = (word(MODES, *mode), word(DISTRIBUTIONS, *distribution));
+        if self.is_fixed() {
+            return json!({"seed": seed, "input_axes": input_axes, "output_axes": output_axes});
+        }
+        json!({
+            "seed": seed, "scale": scale, "mode": mode, "distribution": distribution,
+            "input_axes": input_axes, "output_axes": output_axes,
+        })
+    }
+
+    fn configure<'a>(&mut self, config: &Config<'a>) -> Result<()> {
+        self.seed = config.seed()?;
+        self.input_axes = config.sizes("input_axes")?;
+        self.output_axes = config.sizes("output_axes")?;
+        if !self.is_fixed() {
+            self.scale = config.float("scale", self.scale)?;
+            if self.scale <= 0.0 {
+                fail!(Corrupt, "VarianceScaling.scale: expected a positive number, found {}", self.scale);
+            }
+            self.mode = named(MODES, "mode", config.text("mode", "fan_in")?)?;
+            self.distribution = named(DISTRIBUTIONS, "distribution", config.text("distribution", "truncated_normal")?)?;
+        }
+        Ok(())
+    }
+}

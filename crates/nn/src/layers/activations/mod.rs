@@ -1,0 +1,5 @@
+//! Activations as layers.
+
+mod activation;
+
+pub use activation::Activation;

@@ -1,0 +1,5 @@
+//! Convolutions.
+
+mod base_conv;
+
+pub use base_conv::{Conv1D, Conv2D, Conv3D};

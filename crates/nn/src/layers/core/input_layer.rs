@@ -1,0 +1,149 @@
+use cornet_error::{Result, err};
+use cornet_ops::Tensor;
+use cornet_tensor::{DType, Shape};
+use serde_json::{Map, Value, json};
+use smallvec::smallvec;
+
+use crate::layers::{Context, Layer, LayerBase, Tensors};
+use crate::names::auto_name;
+use crate::saving::config::{self, Config};
+use crate::shape::PartialShape;
+
+/// Makes the [`InputLayer`] that a model begins with, as Keras's `Input` does.
+pub struct Input;
+
+impl Input {
+    /// Samples of this shape, in batches of any size, as float32.
+    #[allow(clippy::new_ret_no_self)]
+    pub fn new(shape: impl Into<Shape>) -> InputLayer {
+        let sample: Vec<Option<usize>> = shape.into().iter().copied().map(Some).collect();
+        InputLayer::new(PartialShape::batch_of(&sample))
+    }
+}
+
+/// The entry of a model: shape and dtype of what it takes.
+///
+/// # Shapes
+/// As given, batch first; `None` is any size.
+/// # Source
+/// Keras 3 `keras.layers.InputLayer`.
+pub struct InputLayer {
+    base: LayerBase,
+    batch_shape: PartialShape,
+    dtype: DType,
+}
+
+impl InputLayer {
+    /// The entry for batches of this shape.
+    pub fn new(batch_shape: PartialShape) -> Self {
+        let base = LayerBase::named(auto_name("InputLayer"));
+        Self { base, batch_shape, dtype: DType::F32 }
+    }
+
+    /// With this name instead of an automatic one.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.base.set_name(name);
+        self
+    }
+
+    /// With batches of this dtype, which what is fed is brought to.
+    #[must_use]
+    pub fn dtype(mut self, dtype: DType) -> Self {
+        self.dtype = dtype;
+        self
+    }
+
+    /// The shape of the batches.
+    pub fn batch_shape(&self) -> &PartialShape {
+        &self.batch_shape
+    }
+
+    pub(crate) fn from_config(config: &Config<'_>) -> Result<Self> {
+        let name = config.text("name", "")?;
+        let shape = match config.get("batch_shape") {
+            // Files of Keras 2 have the older word.
+            Value::Null => config.get("batch_input_shape"),
+            shape => shape,
+        };
+        let mut layer = Self::new(PartialShape::from_json(shape).map_err(|e| e.within("InputLayer"))?);
+        if !name.is_empty() {
+            layer.base.set_name(name);
+        }
+        layer.dtype = config.text("dtype", "float32")?.parse()?;
+        config.get("trainable");
+        Ok(layer)
+    }
+
+    /// The tensor as the model takes it: of the entry's dtype, with an axis of size 1 at the end where samples lack
+    /// it, without one where it is too much.
+    ///
+    /// # Errors
+    /// `dtype_mismatch` for what does not convert.
+    pub fn adapt(&self, x: &Tensor) -> Result<Tensor> {
+        let (shape, expected) = (x.shape()?, &self.batch_shape);
+        let x = if shape.rank() + 1 == expected.rank() && expected.last() == Some(&Some(1)) {
+            x.reshape(shape.iter().copied().chain([1]).collect::<Shape>())
+        } else if shape.rank() == expected.rank() + 1 && shape.last() == Some(&1) {
+            x.reshape(&shape[..shape.rank() - 1])
+        } else {
+            x.clone()
+        };
+        Ok(x.cast(self.dtype))
+    }
+
+    /// Fails unless `x` has the entry's shape.
+    ///
+    /// # Errors
+    /// `rank_mismatch`, `dim_mismatch`.
+    pub fn check(&self, x: &Tensor) -> Result<()> {
+        let (shape, expected) = (x.shape()?, &self.batch_shape);
+        if shape.rank() != expected.rank() {
+            let (expected, found) = (expected.rank(), shape.rank());
+            return Err(err!(RankMismatch, "axes of the input: expected {expected}, found {found}")
+                .operand("input", &shape)
+                .operand("expected", &self.batch_shape)
+                .help("the first axis counts the samples"));
+        }
+        for (axis, (&size, known)) in shape.iter().zip(expected.iter()).enumerate() {
+            if let Some(known) = known.filter(|&known| known != size) {
+                return Err(err!(DimMismatch, "axis {axis} of the input: expected {known}, found {size}")
+                    .operand("input", &shape)
+                    .operand("expected", expected)
+                    .help("check the size of the samples you feed"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Layer for InputLayer {
+    fn class_name(&self) -> &str {
+        "InputLayer"
+    }
+
+    fn base(&self) -> &LayerBase {
+        &self.base
+    }
+
+    fn arguments(&self) -> Map<String, Value> {
+        Map::new()
+    }
+
+    fn config(&self) -> Map<String, Value> {
+        config::map(json!({
+            "batch_shape": self.batch_shape.to_json(), "dtype": self.dtype.name(), "sparse": false,
+            "ragged": false, "name": self.base.name(), "optional": false,
+        }))
+    }
+
+    fn call(&self, inputs: &[Tensor], _context: &Context) -> Result<Tensors> {
+        let adapted = self.adapt(&inputs[0])?;
+        self.check(&adapted)?;
+        Ok(smallvec![adapted])
+    }
+
+    fn compute_output_shape(&self, _inputs: &[PartialShape]) -> Result<Vec<PartialShape>> {
+        Ok(vec![self.batch_shape.clone()])
+    }
+}

@@ -1,0 +1,396 @@
+//! What every layer has, and the way in which layers are built and called.
+
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use cornet_error::{Error, Result, err};
+use cornet_ops::random::SeedGenerator;
+use cornet_ops::{Tensor, current_scope, scope};
+use serde_json::{Map, Value, json};
+use smallvec::SmallVec;
+
+use super::{Context, InputSpec, Weight, Weights};
+use crate::arg::Arg;
+use crate::dtype_policy::DTypePolicy;
+use crate::names::auto_name;
+use crate::random::Seeds;
+use crate::regularizers::Regularizer;
+use crate::saving::config::{self, Config};
+use crate::shape::PartialShape;
+
+/// Results of a layer: one for most.
+pub type Tensors = SmallVec<[Tensor; 1]>;
+
+/// A layer. It is written once, against tensors, and so runs eagerly, traced and differentiated.
+pub trait Layer: Send + Sync + Any {
+    /// Keras's class, such as `Dense`.
+    fn class_name(&self) -> &str;
+
+    /// Name, dtype policy, weights: what all layers have.
+    fn base(&self) -> &LayerBase;
+
+    /// The arguments that are the class's own, in the order of Keras's config.
+    fn arguments(&self) -> Map<String, Value>;
+
+    /// Makes the weights for inputs of these shapes.
+    ///
+    /// # Errors
+    /// What does not fit the shapes.
+    fn build(&self, _inputs: &[PartialShape], _weights: &mut Weights<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// What the layer, once built, expects of each input.
+    fn input_spec(&self) -> InputSpec {
+        InputSpec::default()
+    }
+
+    /// The outputs for these inputs. Call layers through [`apply`], which builds, checks and places errors.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn call(&self, inputs: &[Tensor], context: &Context) -> Result<Tensors>;
+
+    /// The shapes of the outputs for inputs of these shapes.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn compute_output_shape(&self, inputs: &[PartialShape]) -> Result<Vec<PartialShape>>;
+
+    /// Layers that are parts of this one, with their places in a weights file, such as `cell` or `layers/dense`.
+    fn parts(&self) -> Vec<(String, Arc<dyn Layer>)> {
+        Vec::new()
+    }
+
+    /// Whether the class has a build of its own in Keras. The shape it was built for is then saved with it.
+    fn has_build(&self) -> bool {
+        false
+    }
+
+    /// The shape that the layer was built for, if it has one input.
+    fn build_shape(&self) -> Option<PartialShape> {
+        match self.base().build_shapes() {
+            [shape] => Some(shape.clone()),
+            _ => None,
+        }
+    }
+
+    /// The whole config: name, trainable, dtype, and the arguments.
+    fn config(&self) -> Map<String, Value> {
+        let base = self.base();
+        let mut config = config::map(json!({
+            "name": base.name(), "trainable": base.trainable(), "dtype": base.policy().to_json(),
+        }));
+        config.extend(self.arguments());
+        config
+    }
+
+    /// The module of Keras that has the class.
+    fn module(&self) -> &str {
+        "keras.layers"
+    }
+
+    /// The name.
+    fn name(&self) -> &str {
+        self.base().name()
+    }
+
+    /// The weights of the layer and of its parts, in Keras's order. None before it is built.
+    fn weights(&self) -> Vec<Weight> {
+        let parts = self.parts();
+        self.base().weights().iter().cloned().chain(parts.iter().flat_map(|(_, part)| part.weights())).collect()
+    }
+
+    /// The weights that training changes: none of a layer that is frozen.
+    fn trainable_weights(&self) -> Vec<Weight> {
+        if !self.base().trainable() {
+            return Vec::new();
+        }
+        let own = self.base().weights().iter().filter(|w| w.variable.trainable()).cloned();
+        own.chain(self.parts().iter().flat_map(|(_, part)| part.trainable_weights())).collect()
+    }
+}
+
+/// What all layers have.
+pub struct LayerBase {
+    name: String,
+    trainable: AtomicBool,
+    policy: DTypePolicy,
+    activity_regularizer: Option<Regularizer>,
+    /// The first argument that was wrong; reported when the layer is built.
+    wrong: Option<Error>,
+    built: OnceLock<Built>,
+}
+
+struct Built {
+    path: String,
+    inputs: Vec<PartialShape>,
+    weights: Vec<Weight>,
+    generators: Vec<SeedGenerator>,
+}
+
+impl LayerBase {
+    /// The base of a new layer of a class, with an automatic name.
+    pub fn new(class: &str) -> Self {
+        Self::named(auto_name(class))
+    }
+
+    /// The base of a new layer of this name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            trainable: AtomicBool::new(true),
+            policy: DTypePolicy::default(),
+            activity_regularizer: None,
+            wrong: None,
+            built: OnceLock::new(),
+        }
+    }
+
+    /// The base that a config describes: name, trainable, dtype, activity_regularizer.
+    ///
+    /// # Errors
+    /// `corrupt`, `unsupported`.
+    pub fn from_config(config: &Config<'_>) -> Result<Self> {
+        let base = match config.optional("name", "a text", Value::as_str)? {
+            Some(name) => Self::named(name),
+            None => Self::new(config.class()),
+        };
+        base.set_trainable(config.flag("trainable", true)?);
+        let policy = DTypePolicy::from_json(config.get("dtype"))?;
+        let activity_regularizer = Regularizer::from_json(config.get("activity_regularizer"))?;
+        Ok(Self { policy, activity_regularizer, ..base })
+    }
+
+    /// Gives the layer another name.
+    pub fn set_name(&mut self, name: impl Into<String>) {
+        self.name = name.into();
+    }
+
+    /// Sets the dtype policy.
+    pub fn set_policy(&mut self, policy: Arg<DTypePolicy>) {
+        if let Some(policy) = self.accept(policy) {
+            self.policy = policy;
+        }
+    }
+
+    /// Sets the penalty on the outputs.
+    pub fn set_activity_regularizer(&mut self, regularizer: Arg<Regularizer>) {
+        self.activity_regularizer = self.accept(regularizer);
+    }
+
+    /// The penalty on the outputs.
+    pub fn activity_regularizer(&self) -> Option<Regularizer> {
+        self.activity_regularizer
+    }
+
+    /// Takes a builder's argument, or keeps its error for the build.
+    pub fn accept<T>(&mut self, argument: Arg<T>) -> Option<T> {
+        match argument.0 {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.refuse(error);
+                None
+            }
+        }
+    }
+
+    /// Keeps the error of a wrong argument for the build.
+    pub fn refuse(&mut self, error: Error) {
+        self.wrong.get_or_insert(error);
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The dtype policy.
+    pub fn policy(&self) -> &DTypePolicy {
+        &self.policy
+    }
+
+    /// Whether training changes the weights.
+    pub fn trainable(&self) -> bool {
+        self.trainable.load(Ordering::Relaxed)
+    }
+
+    /// Freezes the layer, or not. A model that was compiled before must be compiled again.
+    pub fn set_trainable(&self, trainable: bool) {
+        self.trainable.store(trainable, Ordering::Relaxed);
+    }
+
+    /// Whether the layer is built.
+    pub fn is_built(&self) -> bool {
+        self.built.get().is_some()
+    }
+
+    /// The path of the layer, once built: `sequential/dense`.
+    pub fn path(&self) -> Option<&str> {
+        self.built.get().map(|b| b.path.as_str())
+    }
+
+    /// The shapes of the inputs that the layer was built for.
+    pub fn build_shapes(&self) -> &[PartialShape] {
+        self.built.get().map_or(&[], |b| &b.inputs)
+    }
+
+    /// The layer's own weights.
+    pub fn weights(&self) -> &[Weight] {
+        self.built.get().map_or(&[], |b| &b.weights)
+    }
+
+    /// The layer's random generators.
+    pub fn generators(&self) -> &[SeedGenerator] {
+        self.built.get().map_or(&[], |b| &b.generators)
+    }
+
+    /// The value of the layer's `place`-th weight in the dtype that the layer computes in.
+    pub fn read(&self, place: usize) -> Tensor {
+        match self.weights().get(place) {
+            Some(weight) => weight.variable.read().cast(self.policy.compute_dtype()),
+            None => Tensor::failed(err!(InvalidState, "layer '{}' is called before it is built", self.name)),
+        }
+    }
+}
+
+/// `dense_1 (Dense)`: how errors name a layer.
+pub(crate) fn place(layer: &dyn Layer) -> String {
+    format!("{} ({})", layer.name(), layer.class_name())
+}
+
+/// Runs `f` in a scope; an error that does not name the scope yet does so afterwards. Ops do it by themselves.
+pub(crate) fn located<T>(name: &str, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    scope(name, || {
+        f().map_err(|error| match current_scope() {
+            Some(here) if !error.path().first().is_some_and(|p| p.starts_with(&*here)) => error.within(&*here),
+            _ => error,
+        })
+    })
+}
+
+/// Builds a layer under the path of its model, unless it is built already.
+///
+/// # Errors
+/// A wrong argument of the layer; what does not fit the shapes.
+pub fn build(layer: &dyn Layer, inputs: &[PartialShape], parent: &str, seeds: &Seeds) -> Result<()> {
+    let base = layer.base();
+    if base.is_built() {
+        return Ok(());
+    }
+    let path = if parent.is_empty() { base.name.clone() } else { format!("{parent}/{}", base.name) };
+    let mut weights = Weights::new(path.clone(), &base.policy, seeds);
+    located(&place(layer), || match &base.wrong {
+        Some(error) => Err(error.clone()),
+        None => layer.build(inputs, &mut weights),
+    })?;
+    let Weights { made, generators, .. } = weights;
+    // A layer that two threads build at once keeps what the first one made.
+    let _ = base.built.set(Built { path, inputs: inputs.to_vec(), weights: made, generators });
+    Ok(())
+}
+
+/// Calls a layer: builds it if need be, brings floats to its dtype, checks the inputs, places errors, adds penalties.
+///
+/// # Errors
+/// What does not fit, with the layer's place.
+pub fn apply(layer: &dyn Layer, inputs: &[Tensor], context: &Context) -> Result<Tensors> {
+    if !layer.base().is_built() {
+        let shapes = inputs.iter().map(|x| Ok(PartialShape::of_batch(&x.shape()?))).collect::<Result<Vec<_>>>()?;
+        build(layer, &shapes, "", &Seeds::common())?;
+    }
+    located(&place(layer), || {
+        let dtype = layer.base().policy().compute_dtype();
+        let spec = layer.input_spec();
+        let mut ready = SmallVec::<[Tensor; 2]>::new();
+        for input in inputs {
+            spec.check(&input.shape()?).map_err(|e| describe(e, layer, input))?;
+            let is_other_float = input.dtype()?.is_float() && input.dtype()? != dtype && dtype.is_float();
+            ready.push(if is_other_float { input.cast(dtype) } else { input.clone() });
+        }
+        let outputs = layer.call(&ready, context)?;
+        for output in &outputs {
+            if let Some(error) = output.error() {
+                return Err(error.clone());
+            }
+            if let Some(regularizer) = layer.base().activity_regularizer {
+                let batch = output.shape()?.first().copied().unwrap_or(1).max(1);
+                context.add_loss(regularizer.penalty(output) / batch as f64);
+            }
+        }
+        Ok(outputs)
+    })
+}
+
+/// Adds the shapes of the input and of the weights to an error.
+fn describe(error: Error, layer: &dyn Layer, input: &Tensor) -> Error {
+    let error = match input.shape() {
+        Ok(shape) => error.operand("input", shape),
+        Err(_) => error,
+    };
+    let weights = layer.base().weights().iter();
+    weights.fold(error, |error, weight| error.operand(weight.name, weight.variable.shape()))
+}
+
+/// The layer as an object of a config.
+pub fn layer_to_json(layer: &dyn Layer) -> Value {
+    let mut object = config::object(layer.module(), layer.class_name(), layer.config());
+    if layer.has_build()
+        && let Some(shape) = layer.build_shape()
+    {
+        object["build_config"] = json!({"input_shape": shape.to_json()});
+    }
+    object
+}
+
+/// What can be added to a model: a layer, or one that is shared.
+pub trait IntoLayer {
+    /// The layer.
+    fn into_layer(self) -> Arc<dyn Layer>;
+}
+
+impl<L: Layer> IntoLayer for L {
+    fn into_layer(self) -> Arc<dyn Layer> {
+        Arc::new(self)
+    }
+}
+
+impl<L: Layer> IntoLayer for Arc<L> {
+    fn into_layer(self) -> Arc<dyn Layer> {
+        self
+    }
+}
+
+impl IntoLayer for Arc<dyn Layer> {
+    fn into_layer(self) -> Arc<dyn Layer> {
+        self
+    }
+}
+
+/// The builder methods that all layers have.
+macro_rules! common_arguments {
+    () => {
+        /// With this name instead of an automatic one.
+        #[must_use]
+        pub fn name(mut self, name: impl Into<String>) -> Self {
+            self.base.set_name(name);
+            self
+        }
+
+        /// With this dtype or policy: `float32` (the default), `mixed_bfloat16`, …
+        #[must_use]
+        pub fn dtype(mut self, policy: impl Into<crate::arg::Arg<crate::dtype_policy::DTypePolicy>>) -> Self {
+            self.base.set_policy(policy.into());
+            self
+        }
+
+        /// Frozen, so that training leaves the weights as they are, or not.
+        #[must_use]
+        pub fn trainable(self, trainable: bool) -> Self {
+            self.base.set_trainable(trainable);
+            self
+        }
+    };
+}
+pub(crate) use common_arguments;

@@ -1,0 +1,27 @@
+//! Layers, in Keras's folders and under Keras's names.
+
+pub mod activations;
+mod affine;
+mod context;
+pub mod convolutional;
+pub mod core;
+mod input_spec;
+pub(crate) mod layer;
+pub mod pooling;
+pub mod registry;
+pub mod regularization;
+pub mod reshaping;
+pub mod spatial;
+mod weight;
+
+pub use activations::Activation;
+pub use context::Context;
+pub use convolutional::{Conv1D, Conv2D, Conv3D};
+pub use core::{Dense, Input, InputLayer};
+pub use input_spec::InputSpec;
+pub use layer::{IntoLayer, Layer, LayerBase, Tensors, apply, build, layer_to_json};
+pub use pooling::{AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D};
+pub use registry::{layer_from_json, register_layer};
+pub use regularization::Dropout;
+pub use reshaping::Flatten;
+pub use weight::{Weight, WeightSpec, Weights};

@@ -1,0 +1,98 @@
+//! Which layers a config may name.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use cornet_error::{Result, err};
+use serde_json::Value;
+
+use super::{
+    Activation, AveragePooling1D, AveragePooling2D, AveragePooling3D, Conv1D, Conv2D, Conv3D, Dense, Dropout, Flatten,
+    InputLayer, Layer, MaxPooling1D, MaxPooling2D, MaxPooling3D,
+};
+use crate::models::Sequential;
+use crate::saving::config::Config;
+
+/// Makes a layer from the arguments in its config.
+pub type FromConfig = fn(&Config<'_>) -> Result<Arc<dyn Layer>>;
+
+macro_rules! layers {
+    ($($class:ident)+) => {
+        /// Cornet's own layers by class, sorted.
+        static LAYERS: &[(&str, FromConfig)] =
+            &[$((stringify!($class), |config| Ok(Arc::new($class::from_config(config)?))),)+];
+    };
+}
+
+layers! {
+    Activation
+    AveragePooling1D
+    AveragePooling2D
+    AveragePooling3D
+    Conv1D
+    Conv2D
+    Conv3D
+    Dense
+    Dropout
+    Flatten
+    InputLayer
+    MaxPooling1D
+    MaxPooling2D
+    MaxPooling3D
+    Sequential
+}
+
+/// Layers of the program, by registered name.
+static REGISTERED: RwLock<Option<HashMap<String, FromConfig>>> = RwLock::new(None);
+
+/// Admits a layer of the program itself into model files, under its registered name, such as `my_package>MyLayer`.
+/// A later registration replaces an earlier one.
+pub fn register_layer(registered_name: impl Into<String>, from_config: FromConfig) {
+    let mut registered = REGISTERED.write().unwrap_or_else(PoisonError::into_inner);
+    registered.get_or_insert_with(HashMap::new).insert(registered_name.into(), from_config);
+}
+
+fn find(object: &Value, class: &str) -> Option<FromConfig> {
+    if let Some(name) = object["registered_name"].as_str() {
+        let registered = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&found) = registered.as_ref().and_then(|map| map.get(name)) {
+            return Some(found);
+        }
+    }
+    LAYERS.iter().find(|(known, _)| *known == class).map(|(_, from_config)| *from_config)
+}
+
+/// The layer that an object of a config describes. Only classes that Cornet has, or that the program registered, are
+/// made; code in a file is never run.
+///
+/// # Errors
+/// `unsupported` for another class or an argument that Cornet does not have; `unsafe_content` for a Lambda layer;
+/// `corrupt`.
+pub fn layer_from_json(object: &Value) -> Result<Arc<dyn Layer>> {
+    let config = Config::of(object)?;
+    let name = || object["config"]["name"].as_str().unwrap_or("unnamed").to_owned();
+    if config.class() == "Lambda" {
+        return Err(err!(Unsafe, "layer '{}': a Lambda layer is Python code, which Cornet does not run", name()).help(
+            "write it as a layer class of its own in Keras, or replace it by layers that there are, and save again",
+        ));
+    }
+    let Some(from_config) = find(object, config.class()) else {
+        let known: Vec<&str> = LAYERS.iter().map(|(class, _)| *class).collect();
+        return Err(err!(Unsupported, "layer '{}': there is no class {}", name(), config.class())
+            .operand("supported", known.join(", "))
+            .help("register a layer of your own with register_layer"));
+    };
+    let layer = from_config(&config).map_err(|e| e.within(format!("layer '{}'", name())))?;
+    config.finish().map_err(|e| e.within(format!("layer '{}'", name())))?;
+    Ok(layer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_listed_by_name() {
+        assert!(LAYERS.is_sorted_by_key(|(class, _)| *class));
+    }
+}

@@ -1,0 +1,5 @@
+//! Layers that act on training alone.
+
+mod dropout;
+
+pub use dropout::Dropout;

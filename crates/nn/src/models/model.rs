@@ -1,0 +1,306 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use cornet_error::{Error, Result, err, fail};
+use cornet_ops::Tensor;
+use cornet_tensor::Array;
+
+use super::summary_table::{Summary, SummaryLayout, SummaryRow, WeightCount, shape_text};
+use crate::arg::Arg;
+use crate::layers::layer::located;
+use crate::layers::{Context, Layer, Tensors, Weight};
+use crate::losses::Loss;
+use crate::metrics::Metrics;
+use crate::optimizers::{Optimizer, OptimizerArg};
+use crate::saving;
+use crate::shape::PartialShape;
+use crate::training::{
+    self, Compiled, EvaluateOptions, FitOptions, History, IntoArrays, Logs, PredictOptions, Trainer,
+};
+
+/// What all models can do: train, evaluate, predict, describe, save. A model is a layer, too.
+pub trait Model: Layer {
+    /// The model as an object.
+    fn as_model(&self) -> &dyn Model;
+
+    /// How it is trained.
+    fn trainer(&self) -> &Trainer;
+
+    /// Its layers, without entries.
+    fn layers(&self) -> Vec<Arc<dyn Layer>>;
+
+    /// Builds it for inputs of these shapes, unless it is built.
+    ///
+    /// # Errors
+    /// A wrong argument of a layer; layers that do not fit each other.
+    fn build_for(&self, inputs: &[PartialShape]) -> Result<()>;
+
+    /// The shapes it takes, if it is built.
+    fn input_shapes(&self) -> Option<Vec<PartialShape>>;
+
+    /// Fails unless the model is built.
+    ///
+    /// # Errors
+    /// `invalid_state`; the first error of a layer that was added.
+    fn check_built(&self) -> Result<()> {
+        match self.input_shapes() {
+            Some(shapes) => self.build_for(&shapes),
+            None => Err(err!(InvalidState, "{}: expected a built model, found one without input shape", self.name())
+                .help("begin it with Input, or fit or call it first")),
+        }
+    }
+
+    /// The layer of that name.
+    ///
+    /// # Errors
+    /// `not_found`, with the names there are.
+    fn layer(&self, name: &str) -> Result<Arc<dyn Layer>> {
+        let layers = self.layers();
+        let names = || layers.iter().map(|l| l.name().to_owned()).collect::<Vec<_>>().join(", ");
+        let found = layers.iter().find(|l| l.name() == name).cloned();
+        found.ok_or_else(|| err!(NotFound, "layer: expected one of {}, found '{name}'", names()))
+    }
+
+    /// Calls the model on one input, as a custom training loop does.
+    ///
+    /// # Errors
+    /// What does not fit, with the layer's place.
+    fn forward(&self, x: &Tensor, training: bool) -> Result<Tensor> {
+        let context = if training { Context::training() } else { Context::inference() };
+        let outputs = self.forward_in(std::slice::from_ref(x), &context)?;
+        outputs.into_iter().next().ok_or_else(|| err!(Internal, "{}: a model without output", self.name()))
+    }
+
+    /// Calls the model on its inputs.
+    ///
+    /// # Errors
+    /// What does not fit, with the layer's place.
+    fn forward_in(&self, inputs: &[Tensor], context: &Context) -> Result<Tensors> {
+        let shapes = inputs.iter().map(|x| Ok(PartialShape::of_batch(&x.shape()?))).collect::<Result<Vec<_>>>()?;
+        self.build_for(&self.input_shapes().unwrap_or(shapes))?;
+        located(self.name(), || self.call(inputs, context))
+    }
+
+    /// Sets loss, optimizer and metrics, by word or as objects: `compile("adam", "mse", ["mae"])`, `()` for no metrics.
+    ///
+    /// # Errors
+    /// `invalid_argument` for a word that Cornet does not know or an argument outside its domain.
+    fn compile(
+        &self,
+        optimizer: impl Into<Arg<OptimizerArg>>,
+        loss: impl Into<Arg<Loss>>,
+        metrics: impl Into<Metrics>,
+    ) -> Result<()>
+    where
+        Self: Sized,
+    {
+        let compiled = Compiled::new(optimizer.into().0?, loss.into().0?, metrics.into())?;
+        self.trainer().set(compiled);
+        Ok(())
+    }
+
+    /// The optimizer, if the model is compiled.
+    fn optimizer(&self) -> Option<Arc<dyn Optimizer>> {
+        Some(self.trainer().compiled()?.optimizer.clone())
+    }
+
+    /// Trains on samples `x` with targets `y`.
+    ///
+    /// # Errors
+    /// `invalid_state` before `compile`; `shape_mismatch`, `empty_data`, `out_of_range` and others for data that do
+    /// not fit; `non_finite` if asked for; what callbacks return.
+    fn fit(&self, x: &dyn IntoArrays, y: &dyn IntoArrays, options: FitOptions<'_>) -> Result<History> {
+        training::fit(self.as_model(), x, y, options)
+    }
+
+    /// Loss and metrics over samples.
+    ///
+    /// # Errors
+    /// As [`Model::fit`].
+    fn evaluate(&self, x: &dyn IntoArrays, y: &dyn IntoArrays) -> Result<Logs> {
+        self.evaluate_with(x, y, EvaluateOptions::default())
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`Model::fit`].
+    fn evaluate_with(&self, x: &dyn IntoArrays, y: &dyn IntoArrays, options: EvaluateOptions) -> Result<Logs> {
+        training::evaluate(self.as_model(), x, y, options)
+    }
+
+    /// The predictions for samples, of a model with one output.
+    ///
+    /// # Errors
+    /// `empty_data`, or what does not fit.
+    fn predict(&self, x: &dyn IntoArrays) -> Result<Array> {
+        let mut outputs = self.predict_with(x, PredictOptions::default())?;
+        match outputs.len() {
+            1 => Ok(outputs.remove(0)),
+            found => fail!(InvalidArgument, "predict: expected a model of one output, found {found}; use predict_with"),
+        }
+    }
+
+    /// The predictions for samples, output by output.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    fn predict_with(&self, x: &dyn IntoArrays, options: PredictOptions) -> Result<Vec<Array>> {
+        training::predict(self.as_model(), x, options)
+    }
+
+    /// One step of training on one batch; returns loss and metrics since they were last reset.
+    ///
+    /// # Errors
+    /// As [`Model::fit`].
+    fn train_on_batch(&self, x: &dyn IntoArrays, y: &dyn IntoArrays) -> Result<Logs> {
+        training::train_on_batch(self.as_model(), x, y)
+    }
+
+    /// Sets loss and metrics back to nothing.
+    ///
+    /// # Errors
+    /// None that an input can cause.
+    fn reset_metrics(&self) -> Result<()> {
+        self.trainer().compiled().map_or(Ok(()), |compiled| compiled.reset_metrics())
+    }
+
+    /// The number of parameters.
+    ///
+    /// # Errors
+    /// `invalid_state` for a model that is not built.
+    fn count_params(&self) -> Result<usize> {
+        self.check_built()?;
+        Ok(self.weights().iter().map(Weight::count).sum())
+    }
+
+    /// The values of the weights in Keras's order.
+    ///
+    /// # Errors
+    /// `invalid_state` for a model that is not built.
+    fn get_weights(&self) -> Result<Vec<Array>> {
+        self.check_built()?;
+        self.weights().iter().map(|w| w.variable.value()).collect()
+    }
+
+    /// Sets the values of the weights in Keras's order.
+    ///
+    /// # Errors
+    /// `invalid_argument` for another count; `shape_mismatch`; `dtype_mismatch`.
+    fn set_weights(&self, values: &[Array]) -> Result<()> {
+        self.check_built()?;
+        let weights = self.weights();
+        if weights.len() != values.len() {
+            fail!(InvalidArgument, "weights of {}: expected {}, found {}", self.name(), weights.len(), values.len());
+        }
+        for (weight, value) in weights.iter().zip(values) {
+            if value.shape() != weight.variable.shape() {
+                let expected = weight.variable.shape();
+                fail!(ShapeMismatch, "weight '{}': expected {expected}, found {}", weight.path(), value.shape());
+            }
+            weight.variable.set(value.cast(weight.variable.dtype())?)?;
+        }
+        Ok(())
+    }
+
+    /// The table of layers, as Keras prints it.
+    ///
+    /// # Errors
+    /// The first error of a layer that was added.
+    fn summary(&self) -> Result<String> {
+        self.summary_table()?.render(&SummaryLayout::default())
+    }
+
+    /// The same as data.
+    ///
+    /// # Errors
+    /// As [`Model::summary`].
+    fn summary_table(&self) -> Result<Summary> {
+        let mut shapes = self.input_shapes();
+        if shapes.is_some() {
+            self.check_built()?;
+        }
+        let mut rows = Vec::new();
+        for layer in self.layers() {
+            shapes = shapes.map(|shapes| layer.compute_output_shape(&shapes)).transpose()?;
+            let is_open = shapes.is_none() && layer.has_build();
+            let outputs: Vec<_> = shapes.iter().flatten().map(|shape| shape.0.clone()).collect();
+            let weights = layer.weights();
+            rows.push(SummaryRow {
+                name: layer.name().into(),
+                class: layer.class_name().into(),
+                output_shape: if shapes.is_some() { shape_text(&outputs) } else { "?".into() },
+                params: (!is_open).then(|| weights.iter().map(|w| w.count() as u64).sum()),
+                inputs: Vec::new(),
+                trainable: (!weights.is_empty()).then(|| layer.base().trainable()),
+                depth: 0,
+            });
+        }
+        let trained = count(&self.trainable_weights());
+        let all = count(&self.weights());
+        let optimizer = self.optimizer().filter(|o| o.base().is_built()).map(|o| {
+            let variables = o.base().variables();
+            let size = |v: &cornet_ops::Variable| (v.shape().elements(), v.dtype().size());
+            sum(variables.iter().map(size))
+        });
+        Ok(Summary {
+            model: self.name().into(),
+            rows,
+            trainable: trained,
+            non_trainable: WeightCount { params: all.params - trained.params, bytes: all.bytes - trained.bytes },
+            optimizer,
+            ..Summary::default()
+        })
+    }
+
+    /// Saves the model, with its optimizer's state if it is compiled, as a `.keras` file that Keras 3.15.1 opens. The
+    /// file is replaced as a whole or not at all.
+    ///
+    /// # Errors
+    /// `invalid_state` for a model that is not built; `io` and its likes.
+    fn save(&self, path: impl AsRef<Path>) -> Result<()>
+    where
+        Self: Sized,
+    {
+        saving::save_model(self, path.as_ref())
+    }
+
+    /// Saves the weights as a `.weights.h5` file that Keras 3.15.1 loads.
+    ///
+    /// # Errors
+    /// As [`Model::save`].
+    fn save_weights(&self, path: impl AsRef<Path>) -> Result<()>
+    where
+        Self: Sized,
+    {
+        saving::save_weights(self, path.as_ref())
+    }
+
+    /// Loads weights from a `.weights.h5` or `.keras` file.
+    ///
+    /// # Errors
+    /// `not_found`, `corrupt` and their likes; `shape_mismatch` for weights of another model.
+    fn load_weights(&self, path: impl AsRef<Path>) -> Result<()>
+    where
+        Self: Sized,
+    {
+        saving::load_weights(self, path.as_ref())
+    }
+}
+
+fn count(weights: &[Weight]) -> WeightCount {
+    sum(weights.iter().map(|w| (w.count(), w.variable.dtype().size())))
+}
+
+fn sum(sizes: impl Iterator<Item = (usize, usize)>) -> WeightCount {
+    sizes.fold(WeightCount::default(), |sum, (params, bytes)| WeightCount {
+        params: sum.params + params as u64,
+        bytes: sum.bytes + (params * bytes) as f64,
+    })
+}
+
+/// The error of a call that needs `compile` first.
+pub(crate) fn not_compiled(model: &dyn Model, call: &str) -> Error {
+    err!(InvalidState, "{call}: expected a compiled model, found '{}' without loss and optimizer", model.name())
+        .help("call compile(optimizer, loss, metrics) first")
+}

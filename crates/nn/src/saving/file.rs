@@ -1,0 +1,271 @@
+//! `.keras` and `.weights.h5` files.
+//!
+//! Source: Keras 3.15.1, `keras.src.saving.saving_lib`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use cornet_error::{Error, Limits, Result, err, fail};
+use cornet_format_keras::{self as format, KerasFile, Metadata, Saved, WeightStore};
+use cornet_ops::Variable;
+use cornet_tensor::Array;
+use serde_json::{Value, json};
+
+use super::config::{self, Config};
+use crate::layers::{Layer, layer_to_json};
+use crate::losses::Loss;
+use crate::metrics::{MetricArg, Metrics};
+use crate::models::{Model, Sequential};
+use crate::optimizers::{OptimizerArg, optimizer_to_json};
+use crate::training::Compiled;
+
+/// How a model file is read.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    compile: bool,
+    limits: Limits,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { compile: true, limits: Limits::default() }
+    }
+}
+
+impl LoadOptions {
+    /// Keras's defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the model is compiled as it was when it was saved, with its optimizer's state; by default it is.
+    #[must_use]
+    pub fn compile(mut self, compile: bool) -> Self {
+        self.compile = compile;
+        self
+    }
+
+    /// What the file may take.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// The model as the object of a `config.json`.
+///
+/// # Errors
+/// None that an input can cause.
+pub fn model_to_json(model: &dyn Model) -> Result<Value> {
+    let mut object = layer_to_json(model);
+    if let Some(compiled) = model.trainer().compiled() {
+        let metrics: Vec<Value> = compiled.metrics.iter().map(MetricArg::to_json).collect();
+        object["compile_config"] = json!({
+            "optimizer": optimizer_to_json(&*compiled.optimizer)?, "loss": compiled.loss.to_json(),
+            "loss_weights": null, "metrics": if metrics.is_empty() { Value::Null } else { metrics.into() },
+            "weighted_metrics": null, "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false,
+        });
+    }
+    Ok(object)
+}
+
+/// The model that the object of a `config.json` describes, with new weights.
+///
+/// # Errors
+/// `unsupported` for classes and arguments that Cornet does not have; `unsafe_content` for code; `corrupt`.
+pub fn model_from_json(object: &Value, compile: bool) -> Result<Sequential> {
+    let config = Config::of(object)?;
+    if config.class() != "Sequential" {
+        return Err(err!(Unsupported, "model: expected Sequential, found {}", config.class()));
+    }
+    let model = Sequential::from_config(&config)?;
+    config.finish()?;
+    match &object["compile_config"] {
+        Value::Object(_) if compile => {
+            let compiled = compiled(&object["compile_config"]).map_err(|e| {
+                e.within("compile_config").help("load the model without compiling it, and compile it anew")
+            })?;
+            model.trainer().set(compiled);
+        }
+        _ => {}
+    }
+    Ok(model)
+}
+
+fn compiled(compile: &Value) -> Result<Compiled> {
+    for key in ["loss_weights", "weighted_metrics"] {
+        if !compile[key].is_null() {
+            fail!(Unsupported, "{key}: expected null, found {}", config::brief(&compile[key]));
+        }
+    }
+    // A list of one stands for the one, a list of lists for the metrics of each output.
+    let only = |value: &Value| match value.as_array().map(Vec::as_slice) {
+        Some([one]) => one.clone(),
+        _ => value.clone(),
+    };
+    let optimizer = OptimizerArg::from_json(&compile["optimizer"])?;
+    let loss = Loss::from_json(&only(&compile["loss"]))?;
+    let metrics = match &compile["metrics"] {
+        Value::Null => Vec::new(),
+        Value::Array(list) => {
+            let list = match &list[..] {
+                [Value::Array(inner)] => inner,
+                _ => list,
+            };
+            list.iter().map(MetricArg::from_json).collect::<Result<Vec<_>>>()?
+        }
+        one => vec![MetricArg::from_json(one)?],
+    };
+    Compiled::new(optimizer, loss, Metrics(metrics))
+}
+
+/// Saves a model as a `.keras` file, in one step or not at all.
+///
+/// # Errors
+/// `invalid_state` for a model that is not built; `io`, `not_found`, `permission_denied`.
+pub fn save_model(model: &dyn Model, path: &Path) -> Result<()> {
+    let mut weights = store(model)?;
+    if let Some(compiled) = model.trainer().compiled() {
+        let base = compiled.optimizer.base();
+        weights.set("optimizer", Saved::new(base.name(), values(&base.variables())?));
+    }
+    let config = model_to_json(model)?;
+    let file = KerasFile { metadata: Metadata::now(), config, weights, assets: BTreeMap::new(), legacy: None };
+    format::write(path, &file)
+}
+
+/// Saves a model's weights as a `.weights.h5` file, in one step or not at all.
+///
+/// # Errors
+/// As [`save_model`].
+pub fn save_weights(model: &dyn Model, path: &Path) -> Result<()> {
+    format::write_weights(path, &store(model)?)
+}
+
+fn values(variables: &[Variable]) -> Result<Vec<Array>> {
+    variables.iter().map(Variable::value).collect()
+}
+
+/// The weights of a model by the paths that they have in a file.
+fn store(model: &dyn Model) -> Result<WeightStore> {
+    model.check_built()?;
+    let mut store = WeightStore::default();
+    collect(model, "", &mut store)?;
+    Ok(store)
+}
+
+fn collect(layer: &dyn Layer, path: &str, store: &mut WeightStore) -> Result<()> {
+    let own: Vec<Variable> = layer.base().weights().iter().map(|w| w.variable.clone()).collect();
+    store.set(path, Saved::new(layer.name(), values(&own)?));
+    layer.parts().iter().try_for_each(|(place, part)| collect(&**part, &joined(path, place), store))
+}
+
+fn joined(path: &str, place: &str) -> String {
+    if path.is_empty() { place.to_owned() } else { format!("{path}/{place}") }
+}
+
+/// Reads a model from a `.keras` file, compiled and with its optimizer's state if it was saved so.
+///
+/// # Errors
+/// As [`load_model_with`].
+pub fn load_model(path: impl AsRef<Path>) -> Result<Sequential> {
+    load_model_with(path, &LoadOptions::default())
+}
+
+/// The same with options.
+///
+/// # Errors
+/// `not_found`, `io`; `unsupported_format` if it is no model file; `corrupt`; `unsupported` for layers and arguments that
+/// Cornet does not have; `unsafe_content` for code; `limit_exceeded`.
+pub fn load_model_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Sequential> {
+    let path = path.as_ref();
+    let file = format::read(path, &options.limits)?;
+    model_of(&file, options).map_err(|e| e.within(path.display().to_string()))
+}
+
+/// Reads a model from the bytes of a `.keras` file.
+///
+/// # Errors
+/// As [`load_model_with`].
+pub fn load_model_from_bytes(bytes: impl Into<Arc<[u8]>>, options: &LoadOptions) -> Result<Sequential> {
+    model_of(&format::from_bytes(bytes, &options.limits)?, options)
+}
+
+fn model_of(file: &KerasFile, options: &LoadOptions) -> Result<Sequential> {
+    if file.config.is_null() {
+        return Err(err!(UnsupportedFormat, "expected a model, found weights only")
+            .help("make the model and load them into it with load_weights"));
+    }
+    if file.legacy.is_some() {
+        return Err(err!(UnsupportedFormat, "expected a .keras file, found a model in the older .h5 format")
+            .help("open it with Keras and save it as .keras"));
+    }
+    let model = model_from_json(&file.config, options.compile)?;
+    if model.input_shapes().is_some() {
+        restore(&model, "", &file.weights)?;
+    }
+    if let (Some(compiled), Some(saved)) = (model.trainer().compiled(), file.weights.get("optimizer")) {
+        restore_optimizer(&model, &compiled, saved)?;
+    }
+    Ok(model)
+}
+
+/// Makes the optimizer's state and sets its variables: all of them, or count and rate alone if it had not been used.
+fn restore_optimizer(model: &dyn Model, compiled: &Compiled, saved: &Saved) -> Result<()> {
+    let (optimizer, base) = (&compiled.optimizer, compiled.optimizer.base());
+    if model.input_shapes().is_some() {
+        base.build(&model.trainable_weights(), &optimizer.slots())?;
+    }
+    let mut variables = base.variables();
+    if saved.len() == 2 {
+        variables.truncate(2);
+    }
+    assign("optimizer", &variables, saved)
+        .map_err(|e| e.help("load the model without compiling it, and compile it anew"))
+}
+
+/// Loads weights into a model from a `.weights.h5` or `.keras` file.
+///
+/// # Errors
+/// `not_found`, `io`, `corrupt` and their likes; `shape_mismatch` and `invalid_argument` for weights of another model.
+pub fn load_weights(model: &dyn Model, path: &Path) -> Result<()> {
+    model.check_built()?;
+    let weights = format::read_weights(path, &Limits::default())?;
+    restore(model, "", &weights).map_err(|e| e.within(path.display().to_string()))
+}
+
+fn restore(layer: &dyn Layer, path: &str, store: &WeightStore) -> Result<()> {
+    let own: Vec<Variable> = layer.base().weights().iter().map(|w| w.variable.clone()).collect();
+    match store.get(path) {
+        Some(saved) => assign(path, &own, saved)?,
+        None if own.is_empty() => {}
+        None => return Err(missing(layer, path)),
+    }
+    layer.parts().iter().try_for_each(|(place, part)| restore(&**part, &joined(path, place), store))
+}
+
+fn missing(layer: &dyn Layer, path: &str) -> Error {
+    let expected = layer.base().weights().len();
+    err!(Corrupt, "weights of layer '{}': expected {expected} at {path}, found none", layer.name())
+}
+
+/// Sets variables to what was saved, once all of it fits.
+fn assign(path: &str, variables: &[Variable], saved: &Saved) -> Result<()> {
+    if saved.len() != variables.len() {
+        let (expected, found) = (variables.len(), saved.len());
+        return Err(err!(InvalidArgument, "{path}: expected {expected} variables, found {found}")
+            .help("the file belongs to another model"));
+    }
+    let mut values = Vec::with_capacity(variables.len());
+    for (variable, value) in variables.iter().zip(saved.arrays()) {
+        if variable.shape() != value.shape() {
+            return Err(err!(ShapeMismatch, "{path}: expected {}, found {}", variable.shape(), value.shape())
+                .operand("variable", variable.name())
+                .help("the file belongs to another model"));
+        }
+        values.push(value.cast(variable.dtype())?);
+    }
+    variables.iter().zip(values).try_for_each(|(variable, value)| variable.set(value))
+}

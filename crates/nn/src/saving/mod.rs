@@ -1,0 +1,9 @@
+//! Models in files: configs, weights, optimizer state.
+
+pub mod config;
+mod file;
+
+pub use file::{
+    LoadOptions, load_model, load_model_from_bytes, load_model_with, load_weights, model_from_json, model_to_json,
+    save_model, save_weights,
+};

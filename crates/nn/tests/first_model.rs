@@ -1,0 +1,115 @@
+//! A model from its first layer to a reloaded file, on the CPU backend.
+
+use cornet_cpu as _;
+use cornet_nn::layers::{Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D};
+use cornet_nn::models::{Model, Sequential};
+use cornet_nn::optimizers::{Adam, Sgd};
+use cornet_nn::saving::load_model;
+use cornet_nn::training::{FitOptions, Verbose};
+use cornet_ops::Tensor;
+use cornet_tensor::Array;
+
+fn quiet<'a>() -> FitOptions<'a> {
+    FitOptions::new().seed(1).verbose(Verbose::Silent)
+}
+
+/// Points of three clusters, and which.
+fn clusters(n: usize) -> (Array, Array) {
+    let mut x = Vec::new();
+    let mut y = Vec::new();
+    for i in 0..n {
+        let class = i % 3;
+        let wobble = |k: usize| ((i * k * 7919) % 1000) as f32 / 1000.0 - 0.5;
+        x.extend([class as f32 * 2.0 - 2.0 + wobble(3), (class as f32 - 1.0).abs() * 2.0 + wobble(5)]);
+        y.push(class as i64);
+    }
+    (Array::from_vec(x, [n, 2]).unwrap(), Array::from_vec(y, [n]).unwrap())
+}
+
+fn dense_model(seed: u64) -> Sequential {
+    Sequential::named("clusters")
+        .seed(seed)
+        .add(Input::new([2]))
+        .add(Dense::new(16).activation("relu").name("hidden"))
+        .add(Dense::new(3).activation("softmax").name("classes"))
+}
+
+#[test]
+fn a_dense_model_learns_predicts_and_survives_its_file() {
+    let (x, y) = clusters(301);
+    let model = dense_model(3);
+    model.compile(Adam::new().learning_rate(0.01), "sparse_categorical_crossentropy", ["accuracy"]).unwrap();
+    let history = model.fit(&x, &y, quiet().epochs(20).validation_split(0.2)).unwrap();
+    assert_eq!(history.epochs.len(), 20);
+    let names: Vec<&str> = history.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["accuracy", "loss", "val_accuracy", "val_loss"]);
+    assert!(history.get("loss")[0] > history.last("loss").unwrap(), "{history:?}");
+    assert!(history.last("val_accuracy").unwrap() > 0.9, "{history:?}");
+
+    let logs = model.evaluate(&x, &y).unwrap();
+    assert!(logs["accuracy"] > 0.9 && logs.loss().is_finite(), "{logs}");
+    let predictions = model.predict(&x).unwrap();
+    assert_eq!(predictions.shape().as_slice(), [301, 3]);
+    let rows = predictions.to_vec::<f32>().unwrap();
+    assert!(rows.chunks(3).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
+
+    let path = std::env::temp_dir().join(format!("cornet_nn_first_{}.keras", std::process::id()));
+    model.save(&path).unwrap();
+    let loaded = load_model(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(loaded.predict(&x).unwrap(), predictions);
+    // The optimizer goes on where it stopped.
+    let more = |m: &Sequential| m.fit(&x, &y, quiet()).unwrap().last("loss").unwrap();
+    assert_eq!(more(&model), more(&loaded));
+}
+
+#[test]
+fn same_seeds_give_the_same_training_and_others_another() {
+    let (x, y) = clusters(100);
+    let train = |seed: u64| {
+        let model = dense_model(seed);
+        model.compile(Sgd::new().momentum(0.9), "sparse_categorical_crossentropy", ()).unwrap();
+        model.fit(&x, &y, quiet().epochs(2).seed(seed)).unwrap();
+        model.get_weights().unwrap()
+    };
+    assert!(train(5) == train(5));
+    assert!(train(5) != train(6));
+}
+
+#[test]
+fn a_convolutional_model_with_dropout_learns() {
+    let n = 96;
+    let images: Vec<f32> = (0..n * 64)
+        .map(|i| {
+            let (image, row) = (i / 64, i % 64 / 8);
+            // Bright above for one class, below for the other.
+            if (image % 2 == 0) == (row < 4) { 1.0 } else { ((i * 31) % 10) as f32 / 20.0 }
+        })
+        .collect();
+    let x = Array::from_vec(images, [n, 8, 8]).unwrap();
+    let y = Array::from_vec((0..n).map(|i| (i % 2) as u8).collect::<Vec<_>>(), [n, 1]).unwrap();
+    let model = Sequential::new()
+        .seed(1)
+        .add(Input::new([8, 8, 1]))
+        .add(Conv2D::new(4, 3).activation("relu").padding("same"))
+        .add(MaxPooling2D::default())
+        .add(Flatten::new())
+        .add(Dropout::new(0.25))
+        .add(Dense::new(2).activation("softmax"));
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"]).unwrap();
+    let history = model.fit(&x, &y, quiet().batch_size(20).epochs(20)).unwrap();
+    assert!(history.last("accuracy").unwrap() > 0.9, "{history:?}");
+}
+
+#[test]
+fn a_model_without_input_is_built_by_its_first_data() {
+    let (x, y) = clusters(30);
+    let model = Sequential::new().seed(1).add(Dense::new(4)).add(Dense::new(3));
+    assert!(model.summary().unwrap().contains("0 (unbuilt)"));
+    assert_eq!(model.count_params().unwrap_err().code().word(), "invalid_state");
+    model.compile("sgd", "sparse_categorical_crossentropy", ()).unwrap();
+    model.fit(&x, &y, quiet()).unwrap();
+    assert_eq!(model.count_params().unwrap(), 12 + 15);
+    let y = model.forward(&Tensor::of([[1.0_f32, 2.0]]), false).unwrap();
+    assert_eq!(y.shape().unwrap().as_slice(), [1, 3]);
+}
