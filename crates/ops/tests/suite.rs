@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use cornet_ops::core::point::PointRef;
 use cornet_ops::suite::{self, Report};
-use cornet_ops::{Cases, Gradient, Op, ReferenceBackend};
+use cornet_ops::{Backend, Call, Cases, Executable, Gradient, Graph, Op, Reference, ReferenceBackend, grads};
+use cornet_tensor::{Array, DType, Result};
 
 fn hold(check: impl Fn(&'static Op) -> Report) {
     let mut report = Report::default();
@@ -67,4 +69,55 @@ fn every_op_is_named_documented_and_covered() {
         assert!(names.contains(name), "{name} is in an exception list, but is no op");
     }
     println!("{}", suite::table());
+}
+
+/// The reference, but for one unit in the last place but one of the last float32 or int32 of every result.
+struct Slightly;
+
+impl Backend for Slightly {
+    fn name(&self) -> &'static str {
+        "slightly"
+    }
+
+    fn run(&self, call: &Call<'_>, inputs: &[Array]) -> Result<Vec<Array>> {
+        let mut results = ReferenceBackend.run(call, inputs)?;
+        for result in &mut results {
+            if matches!(result.dtype(), DType::F32 | DType::I32)
+                && let Some(byte) = result.bytes_mut().rchunks_mut(4).next()
+            {
+                byte[0] ^= 1 << 5;
+            }
+        }
+        Ok(results)
+    }
+
+    fn compile(&self, graph: &Graph) -> Result<Box<dyn Executable>> {
+        ReferenceBackend.compile(graph)
+    }
+}
+
+#[test]
+fn a_slightly_wrong_backend_is_caught_in_every_op() {
+    for name in ["add", "exp", "matmul", "sum", "where", "gelu", "argmax", "power"] {
+        let op = cornet_ops::find(name).expect("an op");
+        let report = suite::check_backend(op, &Slightly);
+        let caught = |d: DType| report.failures.iter().any(|f| f.dtype == d);
+        // The gelus' bound is relative to x, not to the result.
+        assert!(name == "gelu" || caught(DType::F32), "{name} float32");
+        assert!(name != "add" || caught(DType::I32), "{name} int32");
+        assert!(report.failures.iter().all(|f| f.to_string().contains("expected")), "{}", report.text(3));
+    }
+}
+
+#[test]
+fn a_wrong_gradient_is_caught() {
+    static WRONG: Op = Op {
+        name: "wrong",
+        gradient: Gradient::Rule(|g| grads![g.dy() * g.y() * 1.0001]),
+        reference: Reference::Point(PointRef::float(|x| x[0].exp())),
+        ..Op::UNARY
+    };
+    let report = suite::check_gradient(&WRONG);
+    assert!(report.checked > 0 && report.failures.len() == report.checked, "{}", report.text(3));
+    assert!(report.failures[0].to_string().starts_with("wrong float64"), "{}", report.failures[0]);
 }
