@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use cornet_ops::reduce::Interpolation;
+use cornet_ops::reduce::{Interpolation, Overlap};
 use cornet_ops::{GradientTape, Tensor};
 use cornet_tensor::{Array, DType, Shape};
 
@@ -442,4 +442,41 @@ fn saturating_casts_hold_values_to_the_range() {
     assert_eq!(cast(Tensor::of([u64::MAX, 5]), DType::I32), [f64::from(i32::MAX), 5.0]);
     assert_eq!(cast(Tensor::of([-1_i64, 1]), DType::U64), [0.0, 1.0]);
     assert_eq!(cast(Tensor::of([1e6_f32, f32::NEG_INFINITY]), DType::F16), [65504.0, -65504.0]);
+}
+
+#[test]
+fn products_with_zeros_have_their_gradients() {
+    let mut c = Checks::default();
+    let zeros = Tensor::of([[2.0_f32, 0.0, 3.0, 0.5], [0.0, 1.5, 0.0, 2.0]]);
+    c.close("prod.zeros.grad", &weighted(&[&zeros], &|x| x[0].prod(&[1], false))[0]);
+    c.close("cumprod.zeros.grad", &weighted(&[&zeros], &|x| x[0].cumprod(Some(1)))[0]);
+}
+
+#[test]
+fn sparse_maxima_distances_and_correlations() {
+    let mut c = Checks::default();
+    c.close("sparsemax", &wide().sparsemax(-1));
+    c.close("sparsemax.0", &wide().sparsemax(0));
+    c.close("sparsemax.grad", &weighted(&[&wide()], &|x| x[0].sparsemax(-1))[0]);
+    c.close("cdist", &wide().cdist(&unit()));
+    c.close("corrcoef", &wide().corrcoef());
+    c.close("psnr", &wide().psnr(&unit(), 4.0));
+    let (long, short) = (wide().slice_axis(0, 0, 1).reshape([6]), other());
+    for (word, mode) in [("valid", Overlap::Valid), ("same", Overlap::Same), ("full", Overlap::Full)] {
+        assert_eq!(word.parse::<Overlap>().expect("a mode"), mode);
+        c.close(&format!("correlate.{word}"), &long.correlate(&short.slice_axis(0, 0, 4), mode));
+        c.close(&format!("correlate.{word}.swapped"), &short.slice_axis(0, 0, 3).correlate(&long, mode));
+    }
+}
+
+#[test]
+fn windows() {
+    let mut c = Checks::default();
+    for n in [1, 2, 7, 8] {
+        c.close(&format!("bartlett.{n}"), &Tensor::bartlett(n));
+        c.close(&format!("blackman.{n}"), &Tensor::blackman(n));
+        c.close(&format!("hamming.{n}"), &Tensor::hamming(n));
+        c.close(&format!("hanning.{n}"), &Tensor::hanning(n));
+        c.close(&format!("kaiser.{n}"), &Tensor::kaiser(n, 8.6));
+    }
 }

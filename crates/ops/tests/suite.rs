@@ -71,7 +71,7 @@ fn every_op_is_named_documented_and_covered() {
     println!("{}", suite::table());
 }
 
-/// The reference, but for one unit in the last place but one of the last float32 or int32 of every result.
+/// The reference, but for bit 5 of the last float32 or int32 of every result.
 struct Slightly;
 
 impl Backend for Slightly {

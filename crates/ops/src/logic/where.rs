@@ -45,6 +45,7 @@ fn infer(call: &Call<'_>) -> Result<Types> {
 }
 
 impl Tensor {
+    #[doc(alias = "where")]
     /// `a` where `self` holds and `b` elsewhere, element-wise with broadcasting of all three; Keras's
     /// `where(condition, a, b)`. A number holds unless it is 0.
     ///

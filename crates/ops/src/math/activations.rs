@@ -85,6 +85,7 @@ impl Tensor {
         (self.to_float() + 3.0).relu6() / 6.0
     }
 
+    #[doc(alias = "hard_swish")]
     /// `x · hard_sigmoid(x)`, also called hard_swish.
     #[track_caller]
     pub fn hard_silu(&self) -> Tensor {
@@ -146,5 +147,29 @@ impl Tensor {
     #[track_caller]
     pub fn sparse_sigmoid(&self) -> Tensor {
         ((self.to_float() + 1.0) * 0.5).clip(0, 1)
+    }
+
+    /// `max(x - τ, 0)` along an axis, where `τ = (Σ running sums - 1) / k` over the `k` greatest elements `z` with
+    /// `k z_k > (z_1 + … + z_k) - 1`.
+    ///
+    /// The numbers are Keras 3.15.1's. Where `k > 1` they are not Martins and Astudillo's projection onto the
+    /// probability simplex (2016), whose τ takes the last of the running sums alone.
+    #[track_caller]
+    pub fn sparsemax(&self, axis: isize) -> Tensor {
+        Tensor::lift(|| {
+            let x = self.to_float();
+            let shape = x.shape()?;
+            let axis = shape.axis(axis)?;
+            let at = axis as isize;
+            let along: Shape = (0..shape.rank()).map(|a| if a == axis { shape[a] } else { 1 }).collect();
+            let ranks: Vec<f64> = (1..=shape[axis]).map(|k| k as f64).collect();
+            let ranks = Tensor::from(Array::from_f64(x.dtype()?, along, &ranks)?);
+            let sorted = x.sort_with(at, true);
+            let beyond = sorted.cumsum(Some(at)) - 1.0;
+            let support = (sorted - &beyond / ranks).greater(0);
+            let count = support.cast_like(&x).sum(&[at], true);
+            let threshold = (support.where_(beyond + 1.0, 0).sum(&[at], true) - 1.0) / count;
+            Ok((x - threshold).relu())
+        })
     }
 }

@@ -31,6 +31,7 @@ impl Tensor {
         self * other
     }
 
+    #[doc(alias = "true_divide")]
     /// `a / b`, element-wise with broadcasting: the operator `/`. Integers become float32.
     #[track_caller]
     pub fn divide(&self, other: impl Into<Arg>) -> Tensor {

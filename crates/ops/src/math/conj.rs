@@ -15,6 +15,7 @@ pub static OP: Op = Op {
 };
 
 impl Tensor {
+    #[doc(alias = "conjugate")]
     /// The complex conjugate; other dtypes stay as they are.
     #[track_caller]
     pub fn conj(&self) -> Tensor {

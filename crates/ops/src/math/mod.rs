@@ -3,6 +3,7 @@
 mod activations;
 mod composites;
 pub(crate) mod special;
+mod windows;
 
 family! {
     absolute

@@ -29,6 +29,7 @@ pub static OP: Op = Op {
 };
 
 impl Tensor {
+    #[doc(alias = "mod")]
     /// The remainder with the sign of the divisor (Python's `%`), element-wise with broadcasting. Bools count as int32.
     #[track_caller]
     pub fn mod_(&self, divisor: impl Into<Arg>) -> Tensor {

@@ -19,6 +19,7 @@ pub static OP: Op = Op {
 };
 
 impl Tensor {
+    #[doc(alias = "swish")]
     /// `x / (1 + e^-x)`, also called swish. Element-wise; integers become float32.
     #[track_caller]
     pub fn silu(&self) -> Tensor {

@@ -12,16 +12,7 @@ pub static OP: Op = Op {
     dtypes: DTypes::Real,
     infer,
     reference: Reference::Whole(reference),
-    gradient: Gradient::Rule(|g| {
-        g.lift(|| {
-            let attrs = g.attrs;
-            let (exclusive, reverse) = (attrs.bool("exclusive")?, attrs.bool("reverse")?);
-            // Each element is a factor of all results from its place on: dx = (reverse sum of dy y) / x. Where x is 0
-            // the quotient says nothing, and the gradient counts as 0.
-            let flow = super::cumsum::running(&(g.dy() * g.y()), attrs.size("axis")?, exclusive, !reverse);
-            Ok(grads![flow.divide_no_nan(g.x(0))])
-        })
-    }),
+    gradient: Gradient::Rule(gradient),
     cases: Cases::Of(|| {
         let case = |shape: &[usize], axis: usize, exclusive: bool, reverse: bool| {
             Case::new([between(shape, 0.5, 2.0)], attrs! { axis: axis, exclusive: exclusive, reverse: reverse })
@@ -52,6 +43,21 @@ fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     }
     let out = super::scan(call, &x[0].to_i64()?, 1_i64, |a, b| a.wrapping_mul(b))?;
     Ok(vec![Array::from_i64(dtype, shape, &out)?])
+}
+
+/// Each element is a factor of all results from its place on, so dx = (reverse sum of dy y) / x. Where x is 0 for the
+/// first time on its way, the results are taken again without that factor; further zeros stay under the first one's.
+fn gradient(g: &crate::Grad<'_>) -> crate::Cotangents {
+    g.lift(|| {
+        let (exclusive, reverse) = (g.attrs.bool("exclusive")?, g.attrs.bool("reverse")?);
+        let (axis, x, dy) = (g.attrs.size("axis")?, g.x(0), g.dy());
+        let flow = |y: &Tensor| super::cumsum::running(&(&dy * y), axis, exclusive, !reverse);
+        let zero = x.equal(0);
+        let before = super::cumsum::running(&zero.cast(DType::I32), axis, true, reverse);
+        let first = zero.logical_and(before.equal(0));
+        let without = running(&first.where_(1, x), axis, exclusive, reverse);
+        Ok(grads![first.where_(flow(&without), flow(g.y()).divide_no_nan(x))])
+    })
 }
 
 /// The running product along an axis counted from the front.

@@ -1,6 +1,7 @@
 //! Reductions over axes.
 
 mod along;
+mod correlations;
 mod differences;
 mod nan;
 mod quantiles;
@@ -28,6 +29,7 @@ use crate::core::op::{Call, Op, Type, Types};
 use crate::core::point::for_each_index;
 use crate::core::tensor::Tensor;
 
+pub use correlations::Overlap;
 pub use quantiles::Interpolation;
 
 use along::{Better, arg_extreme, arg_reduce, axis_cases, infer_arg, scan};

@@ -153,6 +153,27 @@ def reductions():
     put("diff", ops.diff(WIDE, n=2, axis=0))
 
 
+def further():
+    zeros = np.array([[2, 0, 3, 0.5], [0, 1.5, 0, 2]], "float32")
+    for name in ("prod", "cumprod"):
+        f = lambda v: (getattr(ops, name)(v, axis=1) * ramp((2, 4) if name == "cumprod" else (2,), 9)).sum()
+        put(f"{name}.zeros.grad", jax.grad(f)(zeros))
+    put("sparsemax", ops.sparsemax(WIDE))
+    put("sparsemax.0", ops.sparsemax(WIDE, axis=0))
+    put("sparsemax.grad", jax.grad(lambda v: (ops.sparsemax(v) * ramp(v.shape, 9)).sum())(WIDE))
+    put("cdist", ops.cdist(WIDE, UNIT))
+    put("corrcoef", ops.corrcoef(WIDE))
+    put("psnr", ops.psnr(WIDE, UNIT, 4.0))
+    for mode in ("valid", "same", "full"):
+        put(f"correlate.{mode}", ops.correlate(WIDE[0], OTHER[:4], mode=mode))
+        put(f"correlate.{mode}.swapped", ops.correlate(OTHER[:3], WIDE[0], mode=mode))
+    for n in (1, 2, 7, 8):
+        for name in ("bartlett", "blackman", "hamming", "hanning"):
+            put(f"{name}.{n}", getattr(ops, name)(n))
+        put(f"kaiser.{n}", ops.kaiser(n, 8.6))
+
+
+further()
 functions()
 pairs()
 reductions()
