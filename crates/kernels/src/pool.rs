@@ -12,7 +12,10 @@ use crate::gemm::Shared;
 use crate::isa::Isa;
 use crate::lanes::{Lanes, Task, dispatch};
 use crate::parallel::parallel_for;
+use crate::simd::Simd;
 use crate::tile::Float;
+use crate::tile::sealed::Sealed;
+use std::any::TypeId;
 use std::ops::{Add, Div, Range};
 
 /// Sizes of a pooling: input `[batch, depth, height, width, channels]`, output `[batch, od, oh, ow, channels]`,
@@ -89,6 +92,18 @@ impl PoolGeometry {
         assert_eq!(y, self.output_len(), "the output's length does not fit {self:?}");
     }
 
+    /// Whether some position lies under several windows.
+    fn overlaps(&self) -> bool {
+        (0..3).any(|axis| self.strides[axis] < self.window[axis] && self.output()[axis] > 1)
+    }
+
+    /// Whether every position lies under exactly one window.
+    fn tiles_exactly(&self) -> bool {
+        let output = self.output();
+        let whole = |axis: usize| output[axis] * self.window[axis] == self.input[axis];
+        (0..3).all(|axis| self.strides[axis] == self.window[axis] && self.pads[axis][0] == 0 && whole(axis))
+    }
+
     /// The positions of the input under the window at output position `o`, on one axis.
     #[inline(always)]
     fn under(&self, axis: usize, o: usize) -> Range<usize> {
@@ -151,6 +166,10 @@ macro_rules! by_chunks {
                 $c += $l;
             } else if left >= 8 {
                 const $l: usize = 8;
+                $body;
+                $c += $l;
+            } else if left >= 4 {
+                const $l: usize = 4;
                 $body;
                 $c += $l;
             } else {
@@ -259,7 +278,7 @@ impl<T: Copy + PartialOrd> MaxForward<'_, T> {
 /// As [`max_forward`].
 pub fn max_gradient<T>(g: &PoolGeometry, x: &[T], dy: &[T], dx: &mut [T])
 where
-    T: Copy + PartialOrd + Default + Add<Output = T> + Send + Sync,
+    T: Copy + PartialOrd + Default + Add<Output = T> + Send + Sync + 'static,
 {
     max_gradient_on(Isa::detect(), g, x, dy, dx);
 }
@@ -270,17 +289,26 @@ where
 /// As [`max_forward`].
 pub fn max_gradient_on<T>(isa: Isa, g: &PoolGeometry, x: &[T], dy: &[T], dx: &mut [T])
 where
-    T: Copy + PartialOrd + Default + Add<Output = T> + Send + Sync,
+    T: Copy + PartialOrd + Default + Add<Output = T> + Send + Sync + 'static,
 {
     g.assert_fits(x.len(), dy.len());
     assert_eq!(dx.len(), x.len(), "the gradient's length is the input's");
     let dx = Shared(dx.as_mut_ptr());
+    let float = if isa.available() { TypeId::of::<T>() } else { TypeId::of::<()>() };
     for_blocks(g, |n, channels| {
-        dispatch(isa, MaxGradient { g, x: x.as_ptr(), dy: dy.as_ptr(), dx: dx.get(), n, channels });
+        let task = MaxGradient { g, x: x.as_ptr(), dy: dy.as_ptr(), dx: dx.get(), n, channels };
+        // SAFETY: the type was asked for, the lengths were checked, and the CPU runs the instruction set.
+        if float == TypeId::of::<f32>() {
+            unsafe { (f32::tiles(isa).max_gradient)(&task.cast()) }
+        } else if float == TypeId::of::<f64>() {
+            unsafe { (f64::tiles(isa).max_gradient)(&task.cast()) }
+        } else {
+            dispatch(isa, task);
+        }
     });
 }
 
-struct MaxGradient<'a, T> {
+pub(crate) struct MaxGradient<'a, T> {
     g: &'a PoolGeometry,
     x: *const T,
     dy: *const T,
@@ -294,20 +322,29 @@ impl<T: Copy + PartialOrd + Default + Add<Output = T>> Task for MaxGradient<'_, 
 
     #[inline(always)]
     fn run<S: Lanes>(self, _: S) {
-        // SAFETY: the lengths were checked; this task alone writes these channels of this image.
-        unsafe { clear(self.g, self.n, self.channels.clone(), self.dx) };
+        if !self.g.tiles_exactly() {
+            // SAFETY: the lengths were checked; this task alone writes these channels of this image.
+            unsafe { clear(self.g, self.n, self.channels.clone(), self.dx) };
+        }
+        let overlaps = self.g.overlaps();
         windows(self.g, self.n, |under, output| {
             // SAFETY: as above.
-            by_chunks!(self.channels.clone(), |c, L| unsafe { self.window::<L>(&under, output, c) });
+            by_chunks!(self.channels.clone(), |c, L| unsafe {
+                if overlaps {
+                    self.window::<L, true>(&under, output, c);
+                } else {
+                    self.window::<L, false>(&under, output, c);
+                }
+            });
         });
     }
 }
 
 impl<T: Copy + PartialOrd + Default + Add<Output = T>> MaxGradient<'_, T> {
     /// # Safety
-    /// `c .. c + L` are channels, and no one else writes them.
+    /// `c .. c + L` are channels, and no one else writes them. Without `ADD`, no other window shares a position.
     #[inline(always)]
-    unsafe fn window<const L: usize>(&self, under: &[Range<usize>; 3], output: usize, c: usize) {
+    unsafe fn window<const L: usize, const ADD: bool>(&self, under: &[Range<usize>; 3], output: usize, c: usize) {
         let mut best = [T::default(); L];
         let mut winner = [0u32; L];
         let mut count = 0u32;
@@ -332,11 +369,74 @@ impl<T: Copy + PartialOrd + Default + Add<Output = T>> MaxGradient<'_, T> {
             // SAFETY: the caller's contract.
             let dx = unsafe { chunk_mut::<T, L>(self.dx, at * self.g.channels + c) };
             for ((dx, &dy), &winner) in dx.iter_mut().zip(dy).zip(&winner) {
-                *dx = if winner == count { *dx + dy } else { *dx };
+                let old = if ADD { *dx } else { T::default() };
+                *dx = if winner == count { old + dy } else { old };
             }
             count += 1;
         });
     }
+}
+
+impl<'a, T> MaxGradient<'a, T> {
+    /// The same over another type, which must be the same one.
+    fn cast<U>(self) -> MaxGradient<'a, U> {
+        let MaxGradient { g, x, dy, dx, n, channels } = self;
+        MaxGradient { g, x: x.cast(), dy: dy.cast(), dx: dx.cast(), n, channels }
+    }
+}
+
+/// The gradient of an image over vectors of floats.
+///
+/// # Safety
+/// The CPU runs `S`; the memory fits the geometry; no one else touches these channels of the image.
+#[inline(always)]
+pub(crate) unsafe fn max_gradient_vectors<S: Simd>(task: &MaxGradient<'_, S::E>)
+where
+    S::E: Float,
+{
+    let &MaxGradient { g, x, dy, dx, n, ref channels } = task;
+    if !g.tiles_exactly() {
+        // SAFETY: the caller's contract.
+        unsafe { clear_with(g, n, channels.clone(), dx, S::E::ZERO) };
+    }
+    let overlaps = g.overlaps();
+    windows(g, n, |under, output| {
+        for c in channels.clone().step_by(S::LANES) {
+            let lanes = S::LANES.min(channels.end - c);
+            // SAFETY: the caller's contract.
+            unsafe {
+                let load = |p: *const S::E| if lanes == S::LANES { S::load(p) } else { S::load_first(p, lanes) };
+                let one = S::splat(S::E::ONE);
+                let (mut best, mut winner, mut this) = (S::zero(), S::zero(), S::zero());
+                let mut first = true;
+                positions(g, n, &under, |at| {
+                    let x = load(x.add(at * g.channels + c));
+                    if first {
+                        best = x;
+                        first = false;
+                    } else {
+                        this = S::add(this, one);
+                        (best, winner) = S::take_greater(best, winner, x, this);
+                    }
+                });
+                let dy = load(dy.add(output * g.channels + c));
+                this = S::zero();
+                positions(g, n, &under, |at| {
+                    let to = dx.add(at * g.channels + c);
+                    let mut share = S::keep_where_equal(winner, this, dy);
+                    if overlaps {
+                        share = S::add(load(to), share);
+                    }
+                    if lanes == S::LANES {
+                        S::store(to, share);
+                    } else {
+                        S::store_first(to, share, lanes);
+                    }
+                    this = S::add(this, one);
+                });
+            }
+        }
+    });
 }
 
 /// Zeros the channels of image `n`.
@@ -345,11 +445,21 @@ impl<T: Copy + PartialOrd + Default + Add<Output = T>> MaxGradient<'_, T> {
 /// `dx` points to the input's gradient, whose channels no one else touches meanwhile.
 #[inline(always)]
 unsafe fn clear<T: Copy + Default>(g: &PoolGeometry, n: usize, channels: Range<usize>, dx: *mut T) {
+    // SAFETY: the caller's contract.
+    unsafe { clear_with(g, n, channels, dx, T::default()) }
+}
+
+/// [`clear`] with the zero given.
+///
+/// # Safety
+/// As [`clear`].
+#[inline(always)]
+unsafe fn clear_with<T: Copy>(g: &PoolGeometry, n: usize, channels: Range<usize>, dx: *mut T, zero: T) {
     let size: usize = g.input.iter().product();
     for at in n * size..(n + 1) * size {
         // SAFETY: the caller's contract.
         unsafe {
-            std::slice::from_raw_parts_mut(dx.add(at * g.channels + channels.start), channels.len()).fill(T::default());
+            std::slice::from_raw_parts_mut(dx.add(at * g.channels + channels.start), channels.len()).fill(zero);
         }
     }
 }
@@ -489,20 +599,29 @@ impl<T: Averaged> Task for AverageGradient<'_, T> {
 
     #[inline(always)]
     fn run<S: Lanes>(self, _: S) {
-        // SAFETY: the lengths were checked; this task alone writes these channels of this image.
-        unsafe { clear(self.g, self.n, self.channels.clone(), self.dx) };
+        if !self.g.tiles_exactly() {
+            // SAFETY: the lengths were checked; this task alone writes these channels of this image.
+            unsafe { clear(self.g, self.n, self.channels.clone(), self.dx) };
+        }
+        let overlaps = self.g.overlaps();
         windows(self.g, self.n, |under, output| {
             // SAFETY: as above.
-            by_chunks!(self.channels.clone(), |c, L| unsafe { self.window::<L>(&under, output, c) });
+            by_chunks!(self.channels.clone(), |c, L| unsafe {
+                if overlaps {
+                    self.window::<L, true>(&under, output, c);
+                } else {
+                    self.window::<L, false>(&under, output, c);
+                }
+            });
         });
     }
 }
 
 impl<T: Averaged> AverageGradient<'_, T> {
     /// # Safety
-    /// `c .. c + L` are channels, and no one else writes them.
+    /// `c .. c + L` are channels, and no one else writes them. Without `ADD`, no other window shares a position.
     #[inline(always)]
-    unsafe fn window<const L: usize>(&self, under: &[Range<usize>; 3], output: usize, c: usize) {
+    unsafe fn window<const L: usize, const ADD: bool>(&self, under: &[Range<usize>; 3], output: usize, c: usize) {
         let count = T::from_count(self.divisor.of(self.g, under).max(1));
         // SAFETY: windows lie inside the output.
         let share = unsafe { chunk::<T, L>(self.dy, output * self.g.channels + c) }.map(|dy| dy / count);
@@ -510,7 +629,7 @@ impl<T: Averaged> AverageGradient<'_, T> {
             // SAFETY: the caller's contract.
             let dx = unsafe { chunk_mut::<T, L>(self.dx, at * self.g.channels + c) };
             for (dx, share) in dx.iter_mut().zip(share) {
-                *dx = *dx + share;
+                *dx = if ADD { *dx + share } else { share };
             }
         });
     }

@@ -9,6 +9,7 @@ use crate::conv::depthwise::{self, GradientFn, RowsFn};
 use crate::conv::{Pixels, PlaceFn, Tap};
 use crate::isa::Isa;
 use crate::pack::{self, PackFn};
+use crate::pool::MaxGradient;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2F32, Avx2F64, Avx512F32, Avx512F64};
 use crate::simd::{PortableF32, PortableF64, Simd};
@@ -81,6 +82,8 @@ pub(crate) struct Tiles<E: 'static> {
     pub depthwise_rows: RowsFn<E>,
     /// See [`crate::conv::depthwise::gradient`].
     pub depthwise_gradient: GradientFn<E>,
+    /// See [`crate::pool::max_gradient_vectors`].
+    pub max_gradient: unsafe fn(&MaxGradient<'_, E>),
     /// See [`crate::pack::rows`].
     pub pack_rows: PackFn<E>,
     /// See [`crate::pack::columns`].
@@ -345,6 +348,16 @@ macro_rules! tiles {
                 unsafe { depthwise::gradient::<S>(task) }
             }
 
+            // SAFETY: `pool::max_gradient_vectors`' contract, which names the instruction set.
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn max_gradient<S: Simd>(task: &MaxGradient<'_, S::E>)
+            where
+                S::E: Float,
+            {
+                // SAFETY: handed on.
+                unsafe { crate::pool::max_gradient_vectors::<S>(task) }
+            }
+
             // SAFETY: `pack::rows`' contract, which names the instruction set.
             $(#[target_feature(enable = $feature)])?
             unsafe fn pack_rows<S: Simd>(from: *const S::E, stride: usize, to: *mut S::E, step: usize, k: usize, n: usize) {
@@ -368,6 +381,7 @@ macro_rules! tiles {
                 place: place::<f32>,
                 depthwise_rows: depthwise_rows::<$simd32>,
                 depthwise_gradient: depthwise_gradient::<$simd32>,
+                max_gradient: max_gradient::<$simd32>,
                 pack_rows: pack_rows::<$simd32>,
                 pack_columns: pack_columns::<$simd32>,
             };
@@ -380,6 +394,7 @@ macro_rules! tiles {
                 place: place::<f64>,
                 depthwise_rows: depthwise_rows::<$simd64>,
                 depthwise_gradient: depthwise_gradient::<$simd64>,
+                max_gradient: max_gradient::<$simd64>,
                 pack_rows: pack_rows::<$simd64>,
                 pack_columns: pack_columns::<$simd64>,
             };

@@ -45,6 +45,10 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `max(v, 0)`; a NaN stays NaN.
     unsafe fn relu(v: Self::V) -> Self::V;
+    /// Where `x` is greater than `best`, or the first NaN: `(x, this)`, elsewhere `(best, winner)`.
+    unsafe fn take_greater(best: Self::V, winner: Self::V, x: Self::V, this: Self::V) -> (Self::V, Self::V);
+    /// `x` where `a == b`, else 0.
+    unsafe fn keep_where_equal(a: Self::V, b: Self::V, x: Self::V) -> Self::V;
     /// `to[j * step + i] = from[i * stride + j]` for `i < rows <= LANES` and `j < LANES`; the rows of `to` are written
     /// whole, `LANES` elements each, with anything past the first `rows`.
     #[inline(always)]

@@ -63,6 +63,18 @@ macro_rules! portable {
                 }
             }
             #[inline(always)]
+            unsafe fn take_greater(best: Self::V, winner: Self::V, x: Self::V, this: Self::V) -> (Self::V, Self::V) {
+                let takes: [bool; $lanes] = std::array::from_fn(|i| (x[i] > best[i]) | (x[i].is_nan() & !best[i].is_nan()));
+                (
+                    std::array::from_fn(|i| if takes[i] { x[i] } else { best[i] }),
+                    std::array::from_fn(|i| if takes[i] { this[i] } else { winner[i] }),
+                )
+            }
+            #[inline(always)]
+            unsafe fn keep_where_equal(a: Self::V, b: Self::V, x: Self::V) -> Self::V {
+                std::array::from_fn(|i| if a[i] == b[i] { x[i] } else { 0.0 })
+            }
+            #[inline(always)]
             unsafe fn relu(v: Self::V) -> Self::V {
                 v.map(|x| if x < 0.0 { 0.0 } else { x })
             }

@@ -98,6 +98,19 @@ impl Simd for Avx2F32 {
         _mm256_max_ps
     );
     #[inline(always)]
+    unsafe fn take_greater(best: __m256, winner: __m256, x: __m256, this: __m256) -> (__m256, __m256) {
+        // SAFETY: the trait's contract.
+        unsafe {
+            let takes = _mm256_and_ps(_mm256_cmp_ps::<_CMP_NLE_UQ>(x, best), _mm256_cmp_ps::<_CMP_ORD_Q>(best, best));
+            (_mm256_blendv_ps(best, x, takes), _mm256_blendv_ps(winner, this, takes))
+        }
+    }
+    #[inline(always)]
+    unsafe fn keep_where_equal(a: __m256, b: __m256, x: __m256) -> __m256 {
+        // SAFETY: the trait's contract.
+        unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a, b), x) }
+    }
+    #[inline(always)]
     unsafe fn load_first(p: *const f32, n: usize) -> __m256 {
         // SAFETY: the trait's contract; masked lanes are not read.
         unsafe { _mm256_maskload_ps(p, mask_8(n)) }
@@ -149,6 +162,19 @@ impl Simd for Avx2F64 {
         _mm256_max_pd
     );
     #[inline(always)]
+    unsafe fn take_greater(best: __m256d, winner: __m256d, x: __m256d, this: __m256d) -> (__m256d, __m256d) {
+        // SAFETY: the trait's contract.
+        unsafe {
+            let takes = _mm256_and_pd(_mm256_cmp_pd::<_CMP_NLE_UQ>(x, best), _mm256_cmp_pd::<_CMP_ORD_Q>(best, best));
+            (_mm256_blendv_pd(best, x, takes), _mm256_blendv_pd(winner, this, takes))
+        }
+    }
+    #[inline(always)]
+    unsafe fn keep_where_equal(a: __m256d, b: __m256d, x: __m256d) -> __m256d {
+        // SAFETY: the trait's contract.
+        unsafe { _mm256_and_pd(_mm256_cmp_pd::<_CMP_EQ_OQ>(a, b), x) }
+    }
+    #[inline(always)]
     unsafe fn load_first(p: *const f64, n: usize) -> __m256d {
         // SAFETY: the trait's contract; masked lanes are not read.
         unsafe { _mm256_maskload_pd(p, mask_4(n)) }
@@ -173,6 +199,20 @@ impl Simd for Avx512F32 {
         _mm512_fmadd_ps,
         _mm512_max_ps
     );
+    #[inline(always)]
+    unsafe fn take_greater(best: __m512, winner: __m512, x: __m512, this: __m512) -> (__m512, __m512) {
+        // SAFETY: the trait's contract.
+        unsafe {
+            let ordered = _mm512_cmp_ps_mask::<_CMP_ORD_Q>(best, best);
+            let takes = _mm512_mask_cmp_ps_mask::<_CMP_NLE_UQ>(ordered, x, best);
+            (_mm512_mask_mov_ps(best, takes, x), _mm512_mask_mov_ps(winner, takes, this))
+        }
+    }
+    #[inline(always)]
+    unsafe fn keep_where_equal(a: __m512, b: __m512, x: __m512) -> __m512 {
+        // SAFETY: the trait's contract.
+        unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), x) }
+    }
     #[inline(always)]
     unsafe fn load_first(p: *const f32, n: usize) -> __m512 {
         debug_assert!(n <= 16);
@@ -232,6 +272,20 @@ impl Simd for Avx512F64 {
         _mm512_fmadd_pd,
         _mm512_max_pd
     );
+    #[inline(always)]
+    unsafe fn take_greater(best: __m512d, winner: __m512d, x: __m512d, this: __m512d) -> (__m512d, __m512d) {
+        // SAFETY: the trait's contract.
+        unsafe {
+            let ordered = _mm512_cmp_pd_mask::<_CMP_ORD_Q>(best, best);
+            let takes = _mm512_mask_cmp_pd_mask::<_CMP_NLE_UQ>(ordered, x, best);
+            (_mm512_mask_mov_pd(best, takes, x), _mm512_mask_mov_pd(winner, takes, this))
+        }
+    }
+    #[inline(always)]
+    unsafe fn keep_where_equal(a: __m512d, b: __m512d, x: __m512d) -> __m512d {
+        // SAFETY: the trait's contract.
+        unsafe { _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>(a, b), x) }
+    }
     #[inline(always)]
     unsafe fn load_first(p: *const f64, n: usize) -> __m512d {
         debug_assert!(n <= 8);
