@@ -6,9 +6,10 @@ mod support;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use cornet_nn::callbacks::{Callback, Run};
+use cornet_cpu as _;
+use cornet_nn::callbacks::{BatchLogs, Callback, Run};
 use cornet_nn::models::{Model, Sequential};
-use cornet_nn::training::{BatchLogs, FitOptions, Verbose};
+use cornet_nn::training::{FitOptions, Verbose};
 use cornet_tensor::Result;
 
 struct Counting;

@@ -79,6 +79,10 @@ pub(crate) unsafe fn columns<S: Simd>(
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
+/// A thread's first packing takes 1 MiB, so that a thread which meets the largest of a plan's products late takes no more
+/// then. Pages that are never written cost nothing.
+const LEAST_LINES: usize = (1 << 20) / 64;
+
 thread_local! {
     static BUFFER: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
@@ -93,7 +97,7 @@ pub(crate) fn with_buffer<E: Copy + 'static, R>(len: usize, body: impl FnOnce(*m
         let lines = (len * size_of::<E>()).div_ceil(size_of::<Line>());
         if buffer.len() < lines {
             *buffer = Vec::new();
-            *buffer = vec![Line([0; 64]); lines];
+            *buffer = vec![Line([0; 64]); lines.max(LEAST_LINES)];
         }
         body(buffer.as_mut_ptr().cast())
     })

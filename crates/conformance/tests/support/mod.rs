@@ -1,4 +1,5 @@
 //! The two reference models, on MNIST where it is at hand and on made images of its shape elsewhere.
+#![allow(dead_code)]
 
 use std::path::PathBuf;
 

@@ -133,7 +133,8 @@ impl Plan {
         let mut scratch = SCRATCH.take();
         let lines = self.scratch_bytes.div_ceil(64);
         if scratch.len() < lines {
-            scratch.resize(lines, Line([0; 64]));
+            // Room for any plan's tiles: a thread that meets a larger plan late takes no more then.
+            scratch.resize(lines.max((128 << 10) / 64), Line([0; 64]));
         }
         let base = scratch.as_mut_ptr().cast::<u8>();
         let mut slots = [std::ptr::null_mut::<u8>(); MAX_SLOTS];

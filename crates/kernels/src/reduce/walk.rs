@@ -312,7 +312,7 @@ pub(super) fn walk<F: Folder>(isa: Isa, folder: F, extents: Extents, x: &[u8], y
     let mut scratch = PARTIALS.take();
     let words = (outer * chunks * inner * size_of::<F::Acc>()).div_ceil(8);
     if scratch.len() < words {
-        scratch.resize(words, 0);
+        scratch.resize(words.max(1 << 14), 0);
     }
     // SAFETY: the scratch memory has room for so many accumulators, whose alignment is at most 8; any bits are valid.
     let partials =
