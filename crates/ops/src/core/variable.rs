@@ -9,6 +9,7 @@ use super::op::Type;
 use super::tape;
 use super::tensor::{Tensor, fresh_id};
 use super::trace::Builder;
+use crate::index::ScatterMode;
 
 /// A named place of fixed dtype and shape whose value changes. Clones are the same variable.
 ///
@@ -172,6 +173,27 @@ impl Variable {
     /// As [`Variable::assign`].
     pub fn assign_sub(&self, delta: &Tensor) -> Result<()> {
         self.assign(&(self.read() - delta))
+    }
+
+    /// Changes the rows (slices along the first axis) that `indices` names: row `indices[i]` by `updates[i]`, as `mode`
+    /// says. Rows named several times are changed several times, in order; negative indices count from the end.
+    ///
+    /// # Shapes
+    /// `indices`: `[n]`, integers; `updates`: `[n, …]`, rows of the variable's shape.
+    ///
+    /// # Errors
+    /// As [`Variable::assign`]; `shape_mismatch` for other shapes; `out_of_range` for a row that does not exist.
+    ///
+    /// ```
+    /// use cornet_ops::{ScatterMode, Tensor, Variable};
+    /// let w = Variable::new("w", Tensor::of([[1.0_f32, 2.0], [3.0, 4.0]]))?;
+    /// w.scatter(&Tensor::of([1_i32]), &Tensor::of([[10.0_f32, 10.0]]), ScatterMode::Add)?;
+    /// assert_eq!(w.read().to_vec::<f32>()?, [1.0, 2.0, 13.0, 14.0]);
+    /// # Ok::<(), cornet_tensor::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn scatter(&self, indices: &Tensor, updates: &Tensor, mode: ScatterMode) -> Result<()> {
+        self.assign(&self.read().scatter_nd(&indices.expand_dims(&[-1]), updates, mode))
     }
 
     /// Takes the value out, to be changed in place and given back by [`Variable::checkin`]; readers wait meanwhile. Who
