@@ -1,1 +1,68 @@
-//! Workloads and ceilings that cornet bench times.
+//! The workloads that `cornet bench` times, each beside the machine's ceilings where it has one.
+//!
+//! Ceilings ([`cornet_kernels::peak`]) are measured in the same run, just before the figure they stand beside and with
+//! the same number of threads: a share of the peak says something on a busy machine too.
+
+mod convolution;
+mod elementwise;
+mod line;
+mod product;
+mod timer;
+
+pub use line::Line;
+
+use cornet_error::Result;
+
+/// Takes the lines of a workload as they come.
+pub type Sink<'a> = &'a mut dyn FnMut(&Line) -> Result<()>;
+
+/// Something to time.
+pub struct Workload {
+    /// The name on the command line.
+    pub name: &'static str,
+    /// What is timed, in one sentence.
+    pub about: &'static str,
+    run: fn(&[usize], Sink<'_>) -> Result<()>,
+}
+
+impl Workload {
+    /// Times it with each of these numbers of threads; with its own choice if there are none.
+    ///
+    /// # Errors
+    /// What the engine fails with, and what `sink` does.
+    pub fn run(&self, threads: &[usize], sink: Sink<'_>) -> Result<()> {
+        (self.run)(threads, sink)
+    }
+}
+
+/// Every workload.
+pub fn workloads() -> &'static [Workload] {
+    &WORKLOADS
+}
+
+static WORKLOADS: [Workload; 3] = [
+    Workload {
+        name: "gemm",
+        about: "matrix products of float32, as a share of the multiply-add peak",
+        run: product::run,
+    },
+    Workload {
+        name: "conv",
+        about: "3x3 convolutions, forward and both gradients, as a share of the multiply-add peak",
+        run: convolution::run,
+    },
+    Workload {
+        name: "elementwise",
+        about: "fused chains of 8 ops over 10 million float32, as a share of the copy bandwidth",
+        run: elementwise::run,
+    },
+];
+
+/// The numbers of threads to measure kernels with: those asked for, or one and all.
+fn thread_counts(asked: &[usize]) -> Vec<usize> {
+    if !asked.is_empty() {
+        return asked.to_vec();
+    }
+    let all = cornet_cpu::num_threads();
+    if all > 1 { vec![1, all] } else { vec![1] }
+}

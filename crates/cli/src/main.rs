@@ -1,1 +1,50 @@
-fn main() {}
+//! The `cornet` command. Results go to stdout, progress and errors to stderr; it ends with 0 when done, 1 when
+//! something failed, 2 for a wrong command line.
+
+mod commands;
+mod inspect;
+mod output;
+mod suggest;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  cornet inspect model.keras                          what a file holds
+  cornet datasets fetch mnist                         download a dataset into the cache
+  cornet bench gemm conv elementwise                  how near to the machine's ceilings
+  cornet env                                          CPU, threads, versions, settings";
+
+/// Deep learning from the first tensor to production.
+#[derive(Parser)]
+#[command(name = "cornet", version, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Inspect(commands::inspect::Inspect),
+    Datasets(commands::datasets::Datasets),
+    Bench(commands::bench::Bench),
+    Env(commands::env::Env),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Inspect(command) => command.run(),
+        Command::Datasets(command) => command.run(),
+        Command::Bench(command) => command.run(),
+        Command::Env(command) => command.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::say(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
