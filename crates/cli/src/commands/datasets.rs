@@ -4,9 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use cornet_data::{
-    Dataset, FetchOptions, Location, TransferLine, fetch_dataset, info, is_cached, list, locate,
-};
+use cornet_data::{Dataset, FetchOptions, Location, TransferLine, fetch_dataset, info, is_cached, list, locate};
 use cornet_error::{Result, err};
 use serde_json::{Value, json};
 

@@ -16,10 +16,11 @@ pub fn file(path: &Path, limits: &Limits) -> Result<Report> {
     if root.attribute("model_config").is_some() || root.attribute("layer_names").is_some() {
         return keras::model(path, limits);
     }
-    let what = match root.groups().contains_key("layers") || root.groups().contains_key("_layer_checkpoint_dependencies") {
-        true => "Keras weights in HDF5",
-        false => "HDF5",
-    };
+    let what =
+        match root.groups().contains_key("layers") || root.groups().contains_key("_layer_checkpoint_dependencies") {
+            true => "Keras weights in HDF5",
+            false => "HDF5",
+        };
     let mut rows = Vec::new();
     tree(root, 1, &mut rows);
     let datasets = rows.iter().filter(|r| r.len() > 1).count();

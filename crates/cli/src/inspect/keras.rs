@@ -107,8 +107,20 @@ fn layers(config: &Value) -> Vec<&Value> {
 /// The arguments of a layer that say most about it.
 fn brief(layer: &Value) -> String {
     const TELLING: [&str; 14] = [
-        "batch_shape", "batch_input_shape", "units", "filters", "kernel_size", "pool_size", "strides", "padding",
-        "activation", "rate", "input_dim", "output_dim", "target_shape", "axis",
+        "batch_shape",
+        "batch_input_shape",
+        "units",
+        "filters",
+        "kernel_size",
+        "pool_size",
+        "strides",
+        "padding",
+        "activation",
+        "rate",
+        "input_dim",
+        "output_dim",
+        "target_shape",
+        "axis",
     ];
     let config = &layer["config"];
     let known = TELLING.iter().filter(|key| !config[**key].is_null());

@@ -276,9 +276,21 @@ impl Builder<'_> {
     fn check_alive(&self, roots: impl Iterator<Item = ValueId>) -> Result<()> {
         for root in roots {
             match self.place.get(&root) {
-                None => return Err(err!(Internal, "plan {}: value {} is read before it is computed", self.graph.name, root.0)),
+                None => {
+                    return Err(err!(
+                        Internal,
+                        "plan {}: value {} is read before it is computed",
+                        self.graph.name,
+                        root.0
+                    ));
+                }
                 Some(Place::Slot(slot)) if self.holds.get(slot) != Some(&root) => {
-                    return Err(err!(Internal, "plan {}: value {} was overwritten in slot {slot}", self.graph.name, root.0));
+                    return Err(err!(
+                        Internal,
+                        "plan {}: value {} was overwritten in slot {slot}",
+                        self.graph.name,
+                        root.0
+                    ));
                 }
                 Some(_) => {}
             }
