@@ -2,8 +2,11 @@
 //! something failed, 2 for a wrong command line.
 
 mod commands;
+mod input;
 mod inspect;
 mod output;
+mod recipe;
+mod source;
 mod suggest;
 
 use std::process::ExitCode;
@@ -12,6 +15,9 @@ use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
+  cornet quickstart                                   train, test, save and load a model
+  cornet train mnist-mlp                              train after a recipe
+  cornet predict mnist-mlp.keras --input digit.png    use a model
   cornet inspect model.keras                          what a file holds
   cornet datasets fetch mnist                         download a dataset into the cache
   cornet bench gemm conv elementwise                  how near to the machine's ceilings
@@ -27,6 +33,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Quickstart(commands::quickstart::Quickstart),
+    Train(commands::train::Train),
+    Evaluate(commands::evaluate::Evaluate),
+    Predict(commands::predict::Predict),
+    Summary(commands::summary::Summary),
     Inspect(commands::inspect::Inspect),
     Datasets(commands::datasets::Datasets),
     Bench(commands::bench::Bench),
@@ -35,6 +46,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Quickstart(command) => command.run(),
+        Command::Train(command) => command.run(),
+        Command::Evaluate(command) => command.run(),
+        Command::Predict(command) => command.run(),
+        Command::Summary(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Datasets(command) => command.run(),
         Command::Bench(command) => command.run(),

@@ -3,4 +3,9 @@
 pub mod bench;
 pub mod datasets;
 pub mod env;
+pub mod evaluate;
 pub mod inspect;
+pub mod predict;
+pub mod quickstart;
+pub mod summary;
+pub mod train;

@@ -1,0 +1,42 @@
+//! `cornet summary`: the table of layers.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use cornet::models::Model;
+use cornet::saving::load_model;
+use cornet_error::Result;
+use serde_json::json;
+
+use crate::output::{print, print_json};
+
+/// Show the layers, shapes and parameters of a model, as Keras prints them.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  cornet summary digits.keras\n  cornet summary digits.keras --json")]
+pub struct Summary {
+    /// A .keras file.
+    model: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Summary {
+    pub fn run(self) -> Result<()> {
+        let model = load_model(&self.model)?;
+        if !self.json {
+            return print(model.summary()?.trim_end());
+        }
+        let table = model.summary_table()?;
+        let layer = |row: &cornet::models::summary_table::SummaryRow| {
+            json!({"name": row.name, "class": row.class, "output_shape": row.output_shape, "params": row.params})
+        };
+        print_json(&json!({
+            "model": table.model,
+            "layers": table.rows.iter().map(layer).collect::<Vec<_>>(),
+            "trainable_params": table.trainable.params,
+            "non_trainable_params": table.non_trainable.params,
+            "optimizer_params": table.optimizer.map(|o| o.params),
+        }))
+    }
+}
