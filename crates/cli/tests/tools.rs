@@ -74,8 +74,7 @@ fn arrays_are_told_by_content_and_summed_up() {
     Array::write_npz(folder.join("both.npz"), [("x", &x), ("y", &y)]).unwrap();
     let text = folder.run(&["inspect", "both.npz"]).done();
     assert!(text.contains("2 arrays") && text.contains("int64"), "{text}");
-    let json: serde_json::Value =
-        serde_json::from_str(&folder.run(&["inspect", "both.npz", "--json"]).done()).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&folder.run(&["inspect", "both.npz", "--json"]).done()).unwrap();
     assert_eq!(json["arrays"]["y"]["shape"][0], 2);
     assert_eq!(json["arrays"]["x"]["non_finite"], 1);
 }

@@ -82,7 +82,13 @@ impl Predict {
             (Some(path), Some(target)) => {
                 write(y, path, target)?;
                 let count = y.shape().as_slice().first().copied().unwrap_or(1);
-                print(&format!("{}: {} {} for {} examples", path.display(), y.dtype(), y.shape(), grouped(count as u64)))
+                print(&format!(
+                    "{}: {} {} for {} examples",
+                    path.display(),
+                    y.dtype(),
+                    y.shape(),
+                    grouped(count as u64)
+                ))
             }
             _ if self.json => print(&json!({"predictions": nested(y)?}).to_string()),
             _ => print(&summary(y)?),

@@ -28,9 +28,7 @@ impl Summary {
             return print(model.summary()?.trim_end());
         }
         let table = model.summary_table()?;
-        let layer = |row: &cornet::models::summary_table::SummaryRow| {
-            json!({"name": row.name, "class": row.class, "output_shape": row.output_shape, "params": row.params})
-        };
+        let layer = |row: &cornet::models::summary_table::SummaryRow| json!({"name": row.name, "class": row.class, "output_shape": row.output_shape, "params": row.params});
         print_json(&json!({
             "model": table.model,
             "layers": table.rows.iter().map(layer).collect::<Vec<_>>(),

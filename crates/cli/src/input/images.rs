@@ -65,8 +65,7 @@ pub fn read(paths: &[PathBuf], example: &[Option<usize>], pixels: Pixels, limits
     for path in paths {
         let within = |e: Error| e.within(path.display().to_string());
         let picture = open(path, limits)?;
-        let (rows, columns) =
-            (size.0.unwrap_or(picture.height() as usize), size.1.unwrap_or(picture.width() as usize));
+        let (rows, columns) = (size.0.unwrap_or(picture.height() as usize), size.1.unwrap_or(picture.width() as usize));
         // Images of a model that takes any size must be of one size: that of the first.
         size = (Some(rows), Some(columns));
         let bytes = rows.saturating_mul(columns).saturating_mul(4 * channels.unwrap_or(1) * paths.len()) as u64;

@@ -8,7 +8,8 @@ use cornet_tensor::Array;
 /// # Errors
 /// `corrupt` for a field that is no number or a line of another length; `empty_data` without lines.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Array> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).flexible(true).from_reader(bytes);
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).trim(csv::Trim::All).flexible(true).from_reader(bytes);
     let (mut values, mut columns, mut rows): (Vec<f32>, Option<usize>, usize) = (Vec::new(), None, 0);
     let mut record = csv::StringRecord::new();
     let mut number = 0;
