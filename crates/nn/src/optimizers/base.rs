@@ -175,9 +175,7 @@ impl OptimizerBase {
     /// # Errors
     /// A wrong argument of the optimizer; `invalid_state` for other weights than before.
     pub fn build(&self, weights: &[Weight], groups: &[&'static [&'static str]]) -> Result<()> {
-        if let Some(error) = &self.wrong {
-            return Err(error.clone().within(format!("optimizer {}", self.name)));
-        }
+        self.check_arguments()?;
         if self.slots.get().is_some() {
             return self.check(weights);
         }
@@ -195,6 +193,17 @@ impl OptimizerBase {
         let weights = weights.iter().map(|w| w.variable.id()).collect();
         let _ = self.slots.set(Slots { weights, variables, places });
         Ok(())
+    }
+
+    /// Fails if an argument was wrong.
+    ///
+    /// # Errors
+    /// `invalid_argument`.
+    pub fn check_arguments(&self) -> Result<()> {
+        match &self.wrong {
+            Some(error) => Err(error.clone().within(format!("optimizer {}", self.name))),
+            None => Ok(()),
+        }
     }
 
     /// Whether the state is made.

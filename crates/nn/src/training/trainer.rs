@@ -59,6 +59,11 @@ impl Cache {
     pub fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
+
+    fn describe(&self) -> String {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().map(|function| function.describe()).collect()
+    }
 }
 
 impl Trainer {
@@ -70,6 +75,13 @@ impl Trainer {
     /// What the model is compiled to, if it is.
     pub fn compiled(&self) -> Option<Arc<Compiled>> {
         self.compiled.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How the backend runs the functions that were traced so far: steps, fused groups, memory.
+    pub fn describe(&self) -> String {
+        let compiled = self.compiled();
+        let own = compiled.iter().flat_map(|c| [c.train.describe(), c.test.describe()]);
+        own.chain([self.predict.describe()]).collect()
     }
 
     /// Forgets functions that were traced, since the model has changed.
@@ -92,6 +104,7 @@ impl Compiled {
             return Err(err!(InvalidArgument, "loss: expected a reduction, found 'none'")
                 .help("training needs one number a batch: use 'sum_over_batch_size'"));
         }
+        optimizer.0.base().check_arguments()?;
         for metric in &metrics.0 {
             if let MetricArg::Word(word) = metric {
                 check_word(word)?;
