@@ -5,6 +5,7 @@ use cornet_nn::layers::{Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D};
 use cornet_nn::models::{Model, Sequential};
 use cornet_nn::optimizers::{Adam, Sgd};
 use cornet_nn::saving::load_model;
+use cornet_nn::training::progress::ProgbarOptions;
 use cornet_nn::training::{FitOptions, Verbose};
 use cornet_ops::Tensor;
 use cornet_tensor::Array;
@@ -112,4 +113,45 @@ fn a_model_without_input_is_built_by_its_first_data() {
     assert_eq!(model.count_params().unwrap(), 12 + 15);
     let y = model.forward(&Tensor::of([[1.0_f32, 2.0]]), false).unwrap();
     assert_eq!(y.shape().unwrap().as_slice(), [1, 3]);
+}
+
+#[test]
+fn the_display_looks_like_keras() {
+    let (x, y) = clusters(100);
+    let model = dense_model(1);
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"]).unwrap();
+    let mut out = Vec::new();
+    let plain = ProgbarOptions { color: false, dynamic: false, ..ProgbarOptions::default() };
+    let options = FitOptions::new().epochs(2).validation_split(0.2).seed(1).output(&mut out, plain);
+    let history = model.fit(&x, &y, options).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines.len(), lines[0], lines[2]), (4, "Epoch 1/2", "Epoch 2/2"), "{text}");
+    for epoch in 0..2 {
+        let at = |name: &str| history.get(name)[epoch];
+        let expected = format!(
+            " - accuracy: {:.4} - loss: {:.4} - val_accuracy: {:.4} - val_loss: {:.4}",
+            at("accuracy"),
+            at("loss"),
+            at("val_accuracy"),
+            at("val_loss")
+        );
+        let line = lines[epoch * 2 + 1];
+        assert!(line.starts_with("3/3 ━━━━━━━━━━━━━━━━━━━━ 0s ") && line.ends_with(&expected), "{line}");
+    }
+}
+
+#[test]
+fn weights_pass_through_files_of_their_own() {
+    let path = std::env::temp_dir().join(format!("cornet_nn_first_{}.weights.h5", std::process::id()));
+    let (a, b) = (dense_model(1), dense_model(2));
+    assert!(a.get_weights().unwrap() != b.get_weights().unwrap());
+    a.save_weights(&path).unwrap();
+    b.load_weights(&path).unwrap();
+    assert!(a.get_weights().unwrap() == b.get_weights().unwrap());
+    let other = Sequential::new().add(Input::new([2])).add(Dense::new(4)).add(Dense::new(3));
+    let found = other.load_weights(&path).unwrap_err();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(found.code().word(), "shape_mismatch");
+    assert!(found.to_string().contains("layers/dense: expected [2, 4], found [2, 16]"), "{found}");
 }
