@@ -8,6 +8,7 @@ mod elementwise;
 mod line;
 mod product;
 mod timer;
+mod training;
 
 pub use line::Line;
 
@@ -40,7 +41,7 @@ pub fn workloads() -> &'static [Workload] {
     &WORKLOADS
 }
 
-static WORKLOADS: [Workload; 3] = [
+static WORKLOADS: [Workload; 8] = [
     Workload {
         name: "gemm",
         about: "matrix products of float32, as a share of the multiply-add peak",
@@ -55,6 +56,31 @@ static WORKLOADS: [Workload; 3] = [
         name: "elementwise",
         about: "fused chains of 8 ops over 10 million float32, as a share of the copy bandwidth",
         run: elementwise::run,
+    },
+    Workload {
+        name: "mlp_mnist",
+        about: "fit: 784-128-10, batch 32, 400 steps an epoch",
+        run: |threads, sink| training::run(&training::MLP_MNIST, threads, sink),
+    },
+    Workload {
+        name: "mlp_fashion",
+        about: "fit: 784-128-1000-10 with dropout, batch 32, 300 steps an epoch",
+        run: |threads, sink| training::run(&training::MLP_FASHION, threads, sink),
+    },
+    Workload {
+        name: "cnn_fashion",
+        about: "fit: convolutions 32-64-64 on 28x28x1, batch 32, 150 steps an epoch",
+        run: |threads, sink| training::run(&training::CNN_FASHION, threads, sink),
+    },
+    Workload {
+        name: "cnn_cifar",
+        about: "fit: convolutions 32-64-64 on 32x32x3, batch 32, 120 steps an epoch",
+        run: |threads, sink| training::run(&training::CNN_CIFAR, threads, sink),
+    },
+    Workload {
+        name: "cnn_catsdogs",
+        about: "fit: three convolutions of 64 on 64x64x3, batch 128, 12 steps an epoch",
+        run: |threads, sink| training::run(&training::CNN_CATSDOGS, threads, sink),
     },
 ];
 
