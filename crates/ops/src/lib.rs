@@ -36,7 +36,7 @@ pub use core::op::{Call, DTypes, Op, Reference, Type, Types};
 pub use core::samples::{Case, Cases, Sample};
 pub use core::tape::{CustomRule, GradientTape, Source, custom_gradient, is_recorded, is_recording, without_tapes};
 pub use core::tensor::Tensor;
-pub use core::trace::{Traced, current_scope, is_tracing, scope, trace};
+pub use core::trace::{OpenGraph, Traced, current_scope, is_tracing, scope, trace};
 pub use core::variable::Variable;
 pub use index::{Ellipsis, Index, NewAxis, ScatterMode, Slot};
 pub use shape::{PadMode, Sections, Spacing};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cornet_error::{Result, err};
-use cornet_ops::{Executable, Graph, Tensor, Type, Variable, backend, is_recorded, is_tracing, trace};
+use cornet_ops::{Executable, Graph, Tensor, Type, Variable, backend, is_recorded, is_recording, is_tracing, trace};
 use cornet_tensor::Array;
 
 /// What a function computes, written on tensors.
@@ -16,7 +16,8 @@ type Body = dyn Fn(&[Tensor]) -> Result<Vec<Tensor>> + Send + Sync;
 /// which is optimised and compiled; later calls only run it. Everything else in the body (printing, pushing to
 /// vectors) happens while tracing. Variables that the body reads or assigns are read and updated by each run.
 ///
-/// Inside another trace the function is inlined; under a tape that watches an argument it runs op by op.
+/// Inside another trace the function is inlined; under a tape that watches an argument, or any while the function reads
+/// variables, it runs op by op.
 ///
 /// ```
 /// use cornet_ops::Tensor;
@@ -63,8 +64,12 @@ impl Function {
         }
         let arrays = arguments.iter().map(Tensor::array).collect::<Result<Vec<_>>>()?;
         let types: Vec<Type> = arrays.iter().map(Type::of).collect();
+        let concrete = self.concrete(&types)?;
+        if is_recording() && concrete.variables().any(|v| v.dtype().is_inexact()) {
+            return (self.body)(arguments);
+        }
         let mut results = Vec::new();
-        self.concrete(&types)?.run(&arrays.iter().collect::<Vec<_>>(), &mut results)?;
+        concrete.run(&arrays.iter().collect::<Vec<_>>(), &mut results)?;
         Ok(results.into_iter().map(Tensor::from).collect())
     }
 

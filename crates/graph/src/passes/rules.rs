@@ -28,7 +28,7 @@ fn value(v: ValueId) -> Operand {
 fn identity_move(view: &View<'_>, node: &Node) -> Option<Rewrite> {
     let &[x] = node.inputs.as_slice() else { return None };
     let unchanged = match node.op.name {
-        "reshape" | "broadcast_to" | "cast" | "concatenate" => true,
+        "reshape" | "broadcast_to" | "cast" | "concat" => true,
         "transpose" => node.attrs.sizes("axes").ok()?.iter().copied().eq(0..view.type_of(x).shape.rank()),
         _ => false,
     };

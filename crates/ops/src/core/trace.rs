@@ -77,6 +77,80 @@ pub fn trace(
     builder.finish()
 }
 
+/// A graph that stays open: nodes are added to it whenever something runs inside [`OpenGraph::enter`]. The ground of
+/// TensorFlow 1's way of building graphs. Clones are the same graph.
+#[derive(Clone)]
+pub struct OpenGraph(Builder);
+
+impl OpenGraph {
+    /// An empty graph.
+    pub fn new(name: &str) -> Self {
+        let builder = Builder(Arc::default());
+        builder.lock().graph.name = name.to_string();
+        Self(builder)
+    }
+
+    /// Runs `f` with this graph, and no other, taking what ops on its tensors and reads of variables add.
+    pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
+        without_trace(|| {
+            let _active = Active::enter(self.0.clone());
+            f()
+        })
+    }
+
+    /// Adds an argument.
+    pub fn input(&self, name: &str, ty: Type) -> Tensor {
+        let value = self.0.lock().graph.add_input(name, ty.clone());
+        Tensor::node(self.0.clone(), value, ty)
+    }
+
+    /// The value that a tensor is in this graph; a tensor that holds numbers becomes a constant.
+    ///
+    /// # Errors
+    /// The failure that the tensor carries; `not_traced` for a tensor of another graph.
+    pub fn import(&self, tensor: &Tensor) -> Result<ValueId> {
+        match &tensor.0 {
+            Repr::Node(n) if !Arc::ptr_eq(&n.builder.0, &self.0.0) => {
+                Err(err!(NotTraced, "a tensor ({}) of another graph was used in graph {}", n.ty, self.name()))
+            }
+            _ => self.enter(|| self.0.import(tensor)),
+        }
+    }
+
+    /// The tensor that stands for a value, if the graph has it.
+    pub fn tensor(&self, value: ValueId) -> Option<Tensor> {
+        let ty = self.0.lock().graph.types.get(value.index())?.clone();
+        Some(Tensor::node(self.0.clone(), value, ty))
+    }
+
+    /// The graph's name.
+    pub fn name(&self) -> String {
+        self.0.lock().graph.name.clone()
+    }
+
+    /// The graph as it is now, without results and updates.
+    pub fn snapshot(&self) -> Graph {
+        self.0.lock().graph.clone()
+    }
+
+    /// Takes out what was assigned to variables, in order: later reads see the variables' own values again.
+    pub fn take_assignments(&self) -> Vec<Update> {
+        let mut state = self.0.lock();
+        let mut updates = Vec::new();
+        for held in std::mem::take(&mut state.variables) {
+            let read = state.graph.inputs.iter().find(|i| i.variable.as_ref() == Some(&held.variable)).map(|i| i.value);
+            if let (true, Repr::Node(node)) = (held.assigned, &held.current.0) {
+                updates.push(Update { variable: held.variable.clone(), value: node.value });
+            }
+            if let Some(value) = read {
+                let current = Tensor::node(self.0.clone(), value, held.variable.ty().clone());
+                state.variables.push(VariableState { variable: held.variable, current, assigned: false });
+            }
+        }
+        updates
+    }
+}
+
 /// Runs `f` as if nothing were being traced on this thread.
 pub(crate) fn without_trace<T>(f: impl FnOnce() -> T) -> T {
     struct Restore(Vec<Builder>);
