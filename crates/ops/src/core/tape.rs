@@ -54,8 +54,8 @@ struct Record {
 }
 
 enum Rule {
-    Op(&'static Op, Attrs),
-    Custom(Box<dyn Fn(&[Tensor]) -> Result<Vec<Tensor>>>),
+    Op(&'static Op, Box<Attrs>),
+    Custom(CustomRule),
 }
 
 /// What a gradient is taken with respect to.
@@ -259,7 +259,7 @@ impl Record {
                 }
                 return Ok(dx.into_iter().map(Some).collect());
             }
-            Rule::Op(op, attrs) => (*op, attrs),
+            Rule::Op(op, attrs) => (*op, &**attrs),
         };
         let grad = Grad { op, attrs, inputs: &self.inputs, outputs: &self.outputs, cotangents: dy, wanted };
         match op.gradient {
@@ -268,7 +268,7 @@ impl Record {
                 .help("wrap its input in stop_gradient if no gradient is meant to flow through it")),
             Gradient::Rule(rule) if op.is_pointwise() => {
                 let dx = rule(&grad).into_iter().zip(&self.inputs);
-                dx.map(|(dx, x)| Ok(dx.map(|dx| x.shape().map(|s| dx.sum_to_shape(&s))).transpose()?)).collect()
+                dx.map(|(dx, x)| dx.map(|dx| x.shape().map(|s| dx.sum_to_shape(&s))).transpose()).collect()
             }
             Gradient::Rule(rule) => Ok(rule(&grad)),
         }
@@ -277,7 +277,7 @@ impl Record {
 
 /// Records a call whose inputs are tracked by some tape of this thread.
 pub(crate) fn record(op: &'static Op, attrs: &Attrs, inputs: &[&Tensor], outputs: &[Tensor]) {
-    record_with(inputs, outputs, || Rule::Op(op, attrs.clone()));
+    record_with(inputs, outputs, || Rule::Op(op, Box::new(attrs.clone())));
 }
 
 fn record_with(inputs: &[&Tensor], outputs: &[Tensor], rule: impl Fn() -> Rule) {

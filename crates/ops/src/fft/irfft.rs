@@ -19,7 +19,7 @@ pub static OP: Op = Op {
         let mut values = Vec::with_capacity(x[0].elements() / half * n);
         for part in x[0].to_c128()?.chunks_exact(half) {
             let whole = |k: usize| if k < half { part[k] } else { part[n - k].conj() };
-            let own = |k: usize| if 2 * k % n == 0 { Complex64::from(part[k].re) } else { whole(k) };
+            let own = |k: usize| if (2 * k).is_multiple_of(n) { Complex64::from(part[k].re) } else { whole(k) };
             values.extend((0..n).map(own));
         }
         super::transform(&mut values, n, true);
@@ -30,7 +30,7 @@ pub static OP: Op = Op {
         g.lift(|| {
             let n = g.attrs.size("length")?;
             // Elements that stand for two of the whole transform count twice.
-            let weight = |k: usize| if 2 * k % n == 0 { 1.0 } else { 2.0 } / n as f64;
+            let weight = |k: usize| if (2 * k).is_multiple_of(n) { 1.0 } else { 2.0 } / n as f64;
             let weights: Vec<f32> = (0..n / 2 + 1).map(|k| weight(k) as f32).collect();
             let back = call1(&super::rfft::OP, &[&g.dy()], Attrs::default()).conj();
             Ok(grads![back * Tensor::from_slice(&weights, [n / 2 + 1]).cast(DType::C64)])

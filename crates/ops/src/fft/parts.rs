@@ -14,7 +14,7 @@ fn join(real: &Tensor, imag: &Tensor) -> Result<Tensor> {
     if real.shape()? != imag.shape()? {
         fail!(ShapeMismatch, "imaginary part: expected {}, found {}", real.shape()?, imag.shape()?);
     }
-    Ok(real.cast(DType::F32).complex(&imag.cast(DType::F32)))
+    Ok(real.cast(DType::F32).complex(imag.cast(DType::F32)))
 }
 
 /// Real and imaginary parts; an error goes to both.

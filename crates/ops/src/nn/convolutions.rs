@@ -73,7 +73,7 @@ fn grouped(x: &Tensor, kernel: &Tensor, options: &ConvOptions) -> Result<Tensor>
             .help("a kernel is [spatial…, input channels of a group, output channels]"));
     }
     let (channels, own) = (shape[shape.rank() - 1], taps[taps.rank() - 2]);
-    let groups = if own == 0 { 1 } else { (channels / own).max(1) };
+    let groups = channels.checked_div(own).unwrap_or(1).max(1);
     let (input, kernel_size) = (&shape[1..shape.rank() - 1], &taps[..taps.rank() - 2]);
     let strides = per_axis("strides", &options.strides, input.len())?;
     let dilation = per_axis("dilation_rate", &options.dilation_rate, input.len())?;

@@ -293,7 +293,7 @@ impl Convolution {
         if groups == 0 || own.checked_mul(groups) != Some(inputs) {
             fail!(DimMismatch, "input channels: expected {own} (kernel) times {groups} groups, found {inputs}");
         }
-        if outputs % groups != 0 {
+        if !outputs.is_multiple_of(groups) {
             fail!(DimMismatch, "output channels: expected a multiple of {groups} groups, found {outputs}");
         }
         Ok(Self { batch, inputs, outputs, groups, windows: Windows::from_attrs(call.attrs, input, taps)? })
