@@ -131,7 +131,7 @@ impl Builder<'_> {
         let inputs = node.inputs.iter().map(|v| (self.units.places[v.index()].0, 0)).collect();
         let work = match select(&call) {
             Some(kernel) => Work::Kernel(kernel),
-            None => Work::Reference { op: node.op, attrs: node.attrs.clone(), inputs: types.to_vec() },
+            None => Work::Reference { op: node.op, attrs: Box::new(node.attrs.clone()), inputs: types.to_vec() },
         };
         Draft { work, inputs, outputs: node.outputs.to_vec() }
     }

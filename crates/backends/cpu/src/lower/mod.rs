@@ -90,7 +90,7 @@ pub(crate) enum Work {
     /// Runs a kernel on bytes.
     Kernel(Box<dyn Kernel>),
     /// Runs the op's reference on arrays.
-    Reference { op: &'static Op, attrs: Attrs, inputs: Vec<Type> },
+    Reference { op: &'static Op, attrs: Box<Attrs>, inputs: Vec<Type> },
 }
 
 /// Lowers a graph.

@@ -173,11 +173,10 @@ impl Former<'_> {
                     activation.bias = true;
                     last = self.graph.nodes[next].outputs[0];
                 }
-                if let Some(next) = self.only_reader(last).filter(|&n| self.graph.nodes[n].op.name == "relu") {
-                    if self.reads_whole(next, 0, last) {
-                        unit.nodes.push(next);
-                        activation.relu = true;
-                    }
+                let relu = |&n: &usize| self.graph.nodes[n].op.name == "relu" && self.reads_whole(n, 0, last);
+                if let Some(next) = self.only_reader(last).filter(relu) {
+                    unit.nodes.push(next);
+                    activation.relu = true;
                 }
             }
             unit.kind = Kind::Product(activation);
