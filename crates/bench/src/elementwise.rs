@@ -26,20 +26,22 @@ fn transcendental(x: &Tensor) -> Tensor {
     (decay + 1.0).tanh() * 2.0
 }
 
-const CHAINS: [(&str, fn(&Tensor) -> Tensor); 2] =
-    [("elementwise_8_arithmetic", arithmetic), ("elementwise_8_transcendental", transcendental)];
+/// A chain and what it is called.
+type Chain = (&'static str, fn(&Tensor) -> Tensor);
+
+const CHAINS: [Chain; 2] = [("elementwise_8_arithmetic", arithmetic), ("elementwise_8_transcendental", transcendental)];
 
 pub fn run(threads: &[usize], sink: Sink<'_>) -> Result<()> {
     for threads in thread_counts(threads) {
-        for (name, chain) in CHAINS {
-            sink(&measure(name, chain, threads)?)?;
+        for chain in CHAINS {
+            sink(&measure(chain, threads)?)?;
         }
     }
     Ok(())
 }
 
 /// A share of 77% of the copy bandwidth is 1.3 times the time of a copy.
-fn measure(name: &str, chain: fn(&Tensor) -> Tensor, threads: usize) -> Result<Line> {
+fn measure((name, chain): Chain, threads: usize) -> Result<Line> {
     let function = Concrete::trace(name, &[Type::new(DType::F32, [ELEMENTS])], |x| Ok(vec![chain(&x[0])]))?;
     let x = values(&[ELEMENTS])?;
     let peak = copy_gb_per_s(threads);

@@ -142,7 +142,10 @@ fn inputs_that_do_not_fit_are_refused_without_an_output_file() {
 #[test]
 fn images_are_resized_to_what_the_model_takes() {
     let folder = Folder::new("images");
-    let recipe = RECIPE.replace("[[layers]]\nclass = \"Dense\"\nunits = 8", "[[layers]]\nclass = \"Flatten\"\n\n[[layers]]\nclass = \"Dense\"\nunits = 8");
+    let recipe = RECIPE.replace(
+        "[[layers]]\nclass = \"Dense\"\nunits = 8",
+        "[[layers]]\nclass = \"Flatten\"\n\n[[layers]]\nclass = \"Dense\"\nunits = 8",
+    );
     folder.write("image.toml", recipe);
     let x = Array::from_vec((0..12 * 36).map(|i| (i % 5) as f32).collect::<Vec<_>>(), [12, 6, 6]).unwrap();
     let y = Array::from_vec((0..12).map(|i| i % 3).collect::<Vec<i64>>(), [12]).unwrap();

@@ -69,7 +69,7 @@ def saved_there(folder):
             layers.Dense(5, activation="softmax"),
         ]
     )
-    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     x = np.random.default_rng(6).random((50, 12, 10, 3), dtype=np.float32)
     y = np.arange(50) % 5
     model.fit(x, y, verbose=0)
