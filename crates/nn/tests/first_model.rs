@@ -1,14 +1,16 @@
 //! A model from its first layer to a reloaded file, on the CPU backend.
 
 use cornet_cpu as _;
+use cornet_nn::layers::Layer;
 use cornet_nn::layers::{Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D};
+use cornet_nn::losses::SparseCategoricalCrossentropy;
 use cornet_nn::models::{Model, Sequential};
 use cornet_nn::optimizers::{Adam, Sgd};
 use cornet_nn::saving::load_model;
 use cornet_nn::training::progress::ProgbarOptions;
 use cornet_nn::training::{FitOptions, Verbose};
 use cornet_ops::Tensor;
-use cornet_tensor::Array;
+use cornet_tensor::{Array, DType};
 
 fn quiet<'a>() -> FitOptions<'a> {
     FitOptions::new().seed(1).verbose(Verbose::Silent)
@@ -154,4 +156,59 @@ fn weights_pass_through_files_of_their_own() {
     std::fs::remove_file(&path).unwrap();
     assert_eq!(found.code().word(), "shape_mismatch");
     assert!(found.to_string().contains("layers/dense: expected [2, 4], found [2, 16]"), "{found}");
+}
+
+#[test]
+fn frozen_layers_keep_their_weights() {
+    let (x, y) = clusters(60);
+    let model = Sequential::new()
+        .seed(1)
+        .add(Input::new([2]))
+        .add(Dense::new(4).activation("relu").trainable(false))
+        .add(Dense::new(3));
+    model.compile("adam", SparseCategoricalCrossentropy::on_logits(), ["accuracy"]).unwrap();
+    let before = model.get_weights().unwrap();
+    model.fit(&x, &y, quiet()).unwrap();
+    let after = model.get_weights().unwrap();
+    let changed: Vec<bool> = before.iter().zip(&after).map(|(a, b)| a != b).collect();
+    assert_eq!(changed, [false, false, true, true]);
+    let summary = model.summary().unwrap();
+    assert!(summary.contains("Trainable params: 15 (60.00 B)"), "{summary}");
+    assert!(summary.contains("Non-trainable params: 12 (48.00 B)"), "{summary}");
+    assert!(summary.contains("Optimizer params: 32 (132.00 B)"), "{summary}");
+    // Other weights need another optimizer state.
+    model.layers()[0].base().set_trainable(true);
+    assert_eq!(model.train_on_batch(&x, &y).unwrap_err().code().word(), "invalid_state");
+}
+
+#[test]
+fn bytes_are_as_good_as_floats() {
+    let (x, y) = clusters(40);
+    let small =
+        Array::from_vec(x.to_f64().unwrap().iter().map(|v| (v * 20.0 + 100.0) as u8).collect(), [40, 2]).unwrap();
+    let model = dense_model(4);
+    assert_eq!(model.predict(&small).unwrap(), model.predict(&small.cast(DType::F32).unwrap()).unwrap());
+    assert_eq!(model.predict(&small).unwrap(), model.predict(&small.cast(DType::F64).unwrap()).unwrap());
+    model.compile("sgd", "sparse_categorical_crossentropy", ()).unwrap();
+    model.fit(&small, &y.cast(DType::F32).unwrap(), quiet()).unwrap();
+}
+
+#[test]
+fn a_model_is_a_layer_of_another() {
+    let inner = Sequential::named("inner").seed(1).add(Input::new([2])).add(Dense::new(4).name("dense"));
+    let model = Sequential::named("outer").seed(2).add(Input::new([2])).add(inner).add(Dense::new(1).name("last"));
+    assert_eq!(model.count_params().unwrap(), 12 + 5);
+    model.compile("sgd", "mse", ()).unwrap();
+    let (x, _) = clusters(8);
+    model.fit(&x, &Array::zeros(DType::F32, [8, 1]), quiet()).unwrap();
+    let path = std::env::temp_dir().join(format!("cornet_nn_nested_{}.keras", std::process::id()));
+    model.save(&path).unwrap();
+    let loaded = load_model(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(loaded.predict(&x).unwrap(), model.predict(&x).unwrap());
+    let found = model.predict(&Array::zeros(DType::F32, [3, 5])).unwrap_err().to_string();
+    assert!(
+        found.starts_with("outer/inner (Sequential)/dense (Dense): last axis of the input: expected 2, found 5"),
+        "{found}"
+    );
 }

@@ -3,15 +3,15 @@
 use cornet_cpu as _;
 use cornet_error::Result;
 use cornet_nn::activations::Activation;
-use cornet_nn::arg::Arg;
-use cornet_nn::arg::Choice;
+use cornet_nn::arg::{Arg, Choice};
+use cornet_nn::initializers::Initializer;
 use cornet_nn::layers::{Conv2D, Dense, Flatten, Input, MaxPooling2D};
 use cornet_nn::losses::Loss;
 use cornet_nn::metrics::MetricArg;
 use cornet_nn::models::{Model, Sequential};
 use cornet_nn::optimizers::OptimizerArg;
 use cornet_ops::Tensor;
-use cornet_tensor::{Array, DType};
+use cornet_tensor::{Array, DType, Shape};
 use serde_json::{Value, json};
 
 fn golden() -> Value {
@@ -117,4 +117,41 @@ fn training_steps_lose_what_they_lose_in_keras() -> Result<()> {
         assert_near(&name, &losses, &floats(&case["losses"]), 1e-5);
     }
     Ok(())
+}
+
+#[test]
+fn seeded_uniform_weights_are_those_of_keras_on_jax() {
+    let golden: Value = serde_json::from_str(include_str!("golden/initializers.json")).unwrap();
+    for case in golden["cases"].as_array().unwrap() {
+        let made = Initializer::from_json(&case["object"]).unwrap();
+        assert_eq!(made.to_json(), case["object"]);
+        let shape: Shape = floats(&case["shape"]).iter().map(|&n| n as usize).collect();
+        let values = made.make(&shape, DType::F32, || 0).unwrap().to_f64().unwrap();
+        assert_near(&case["object"].to_string(), &values, &floats(&case["values"]), 1e-6);
+    }
+}
+
+#[test]
+fn random_weights_have_the_spread_their_rule_says() {
+    let shape = Shape::new(&[3, 3, 50, 80]);
+    for (name, deviation, limit) in [
+        ("glorot_normal", (2.0_f64 / (9.0 * 130.0)).sqrt(), 2.0 / 0.8796),
+        ("he_normal", (2.0_f64 / 450.0).sqrt(), 2.0 / 0.8796),
+        ("lecun_normal", (1.0_f64 / 450.0).sqrt(), 2.0 / 0.8796),
+        ("random_normal", 0.05, 6.0),
+        ("truncated_normal", 0.05 * 0.8796, 2.0 / 0.8796),
+        ("glorot_uniform", (2.0_f64 / (9.0 * 130.0)).sqrt(), 3.0_f64.sqrt()),
+    ] {
+        let values = Initializer::parse(name).unwrap().make(&shape, DType::F32, || 9).unwrap().to_f64().unwrap();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let found = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
+        assert!(mean.abs() < 0.02 * deviation, "{name}: mean {mean}");
+        assert!((found / deviation - 1.0).abs() < 0.02, "{name}: expected a deviation of {deviation}, found {found}");
+        let most = values.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
+        assert!(most <= limit * deviation * 1.001, "{name}: expected at most {limit} deviations, found {most}");
+    }
+    let ones = Initializer::parse("identity").unwrap().make(&Shape::new(&[2, 3]), DType::F32, || 0).unwrap();
+    assert_eq!(ones.to_vec::<f32>().unwrap(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    assert!(Initializer::parse("ones").unwrap().make(&Shape::new(&[2]), DType::I32, || 0).is_ok());
+    assert!(Initializer::parse("he_normal").unwrap().make(&Shape::new(&[2]), DType::I32, || 0).is_err());
 }

@@ -56,6 +56,11 @@ fn axis(config: &Config<'_>) -> Result<isize> {
 }
 
 impl SparseCategoricalCrossentropy {
+    /// Of predictions that are logits.
+    pub fn on_logits() -> Self {
+        Self { from_logits: true, ..Self::default() }
+    }
+
     pub(super) fn from_config(config: &Config<'_>) -> Result<Self> {
         if axis(config)? != -1 {
             return Err(err!(Unsupported, "SparseCategoricalCrossentropy.axis: expected -1, found {}", axis(config)?)
@@ -67,6 +72,11 @@ impl SparseCategoricalCrossentropy {
 }
 
 impl CategoricalCrossentropy {
+    /// Of predictions that are logits.
+    pub fn on_logits() -> Self {
+        Self { from_logits: true, ..Self::default() }
+    }
+
     pub(super) fn from_config(config: &Config<'_>) -> Result<Self> {
         let (from_logits, label_smoothing) =
             (config.flag("from_logits", false)?, config.float("label_smoothing", 0.0)?);
@@ -75,6 +85,11 @@ impl CategoricalCrossentropy {
 }
 
 impl BinaryCrossentropy {
+    /// Of predictions that are logits.
+    pub fn on_logits() -> Self {
+        Self { from_logits: true, ..Self::default() }
+    }
+
     pub(super) fn from_config(config: &Config<'_>) -> Result<Self> {
         let (from_logits, label_smoothing) =
             (config.flag("from_logits", false)?, config.float("label_smoothing", 0.0)?);

@@ -13,7 +13,7 @@ use cornet_ops::Tensor;
 use cornet_tensor::{DType, Shape};
 use serde_json::{Map, Value, json};
 
-use crate::arg::{Choice, unknown};
+use crate::arg::{Arg, Choice, unknown};
 use crate::saving::config::{self, Config};
 
 pub use crossentropy::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy};
@@ -92,7 +92,7 @@ impl Reduction {
 /// ```
 /// use cornet_nn::losses::{Loss, SparseCategoricalCrossentropy};
 /// use cornet_ops::Tensor;
-/// let loss = Loss::from(SparseCategoricalCrossentropy { from_logits: true, ..Default::default() });
+/// let loss = Loss::from(SparseCategoricalCrossentropy::on_logits());
 /// let value = loss.call(&Tensor::of([1]), &Tensor::of([[0.0_f32, 0.0]]))?;
 /// assert!((value.item::<f32>()? - 2.0_f32.ln()).abs() < 1e-6);
 /// # Ok::<(), cornet_error::Error>(())
@@ -109,6 +109,12 @@ pub struct Loss {
 impl<F: LossFunction + 'static> From<F> for Loss {
     fn from(function: F) -> Self {
         Self::new(Arc::new(function))
+    }
+}
+
+impl<F: LossFunction + 'static> From<F> for Arg<Loss> {
+    fn from(function: F) -> Self {
+        Self(Ok(function.into()))
     }
 }
 
