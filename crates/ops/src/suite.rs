@@ -8,7 +8,7 @@
 //! - [`check_backend`]: a backend gives what the reference gives, within the op's tolerance; integers exactly.
 //! - [`check_special`]: the same for element-wise ops at zeros of both signs, infinities and NaN.
 //!
-//! Inputs are sampled from the op's [`Cases`](crate::Cases), always the same ones. A cotangent `w` and a tangent `t`
+//! Inputs are sampled from the op's [`Cases`], always the same ones. A cotangent `w` and a tangent `t`
 //! of complex values are paired as `Re Σ w t`, without conjugation.
 
 mod compare;

@@ -1,7 +1,7 @@
 //! The CPU backend: graphs become plans of fused kernels over memory laid out before the first run.
 //!
-//! [`lower`] turns a graph into steps: movements of elements become views that consumers read through, element-wise
-//! chains become one program each, bias and activation join the product before them. [`exec`] runs the steps on
+//! `lower` turns a graph into steps: movements of elements become views that consumers read through, element-wise
+//! chains become one program each, bias and activation join the product before them. `exec` runs the steps on
 //! buffers that are made once and reused by every run.
 
 mod exec;

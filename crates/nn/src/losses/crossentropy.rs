@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::LossFunction;
 use crate::saving::config::{Config, map};
 
-/// -ln p[class], the targets being class numbers.
+/// `-ln p[class]`, the targets being class numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SparseCategoricalCrossentropy {
     /// Whether predictions are logits instead of probabilities.

@@ -54,8 +54,8 @@ impl Tensor {
         })
     }
 
-    /// -ln p[class], where `self` holds class numbers `[…]` or `[…, 1]` and `output` the probabilities p `[…, classes]`,
-    /// or the logits with `from_logits`. Probabilities are clipped to [1e-7, 1 - 1e-7] and their logarithms taken as
+    /// `-ln p[class]`, where `self` holds class numbers `[…]` or `[…, 1]` and `output` the probabilities p `[…, classes]`,
+    /// or the logits with `from_logits`. Probabilities are clipped to `[1e-7, 1 - 1e-7]` and their logarithms taken as
     /// logits; those that come straight from [`Tensor::softmax`] are replaced by their logits.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::core::prelude::*;
 
-/// Options of [`Tensor::linspace_with`], [`Tensor::logspace_with`] and [`Tensor::geomspace`]: Keras's defaults.
+/// Options of [`Tensor::linspace_with`], [`Tensor::logspace`] and [`Tensor::geomspace`]: Keras's defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spacing {
     /// How many numbers.

@@ -39,11 +39,11 @@ pub struct Conv<const RANK: usize> {
     affine: Affine,
 }
 
-/// [`Conv`] over one axis, such as time.
+/// Convolution over one axis, such as time.
 pub type Conv1D = Conv<1>;
-/// [`Conv`] over the two axes of an image.
+/// Convolution over the two axes of an image.
 pub type Conv2D = Conv<2>;
-/// [`Conv`] over the three axes of a volume.
+/// Convolution over the three axes of a volume.
 pub type Conv3D = Conv<3>;
 
 impl<const RANK: usize> Conv<RANK> {
