@@ -94,7 +94,7 @@ fn functions_nest_and_are_differentiated() -> Result<()> {
     }
     let x = Tensor::of([0.5_f64]);
     let expected = 0.5_f64.exp() * (0.5_f64.tanh() + 1.0 - 0.5_f64.tanh().powi(2));
-    let gradient = autodiff::grad(|x| outer(&x[0]))(&[x.clone()])?;
+    let gradient = autodiff::grad(|x| outer(&x[0]))(std::slice::from_ref(&x))?;
     assert!((gradient[0].to_vec::<f64>()?[0] - expected).abs() < 1e-12);
     let value = 0.5_f64.exp() * 0.5_f64.tanh();
     assert!((outer(&x)?.item::<f64>()? - value).abs() < 1e-12);

@@ -73,7 +73,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> Result<TokenS
                     ::core::result::Result::Ok(#support::Results::into_tensors(__cornet_results))
                 })
             })?;
-            ::core::result::Result::Ok(#support::Results::from_tensors(__cornet_results)?)
+            let __cornet_results = #support::Results::from_tensors(__cornet_results)?;
+            ::core::result::Result::Ok(__cornet_results)
         }
     })
 }

@@ -144,11 +144,9 @@ impl Graph {
 
     /// Runs `f` on the graph: ops on its tensors and reads of variables become nodes, as under `as_default()`.
     ///
-    /// Assignments belong into [`Graph::operation`]; those made here are dropped.
+    /// Assignments to variables are refused here; they belong into [`Graph::operation`].
     pub fn build<T>(&self, f: impl FnOnce() -> T) -> T {
-        let result = self.open.enter(f);
-        self.open.take_assignments();
-        result
+        self.open.enter(f)
     }
 
     /// An operation that does the assignments to variables that `f` makes.
@@ -157,8 +155,7 @@ impl Graph {
     /// What `f` returns; `already_exists` for a name that an operation of the graph has; `invalid_argument` if `f`
     /// assigns nothing.
     pub fn operation(&self, name: &str, f: impl FnOnce() -> Result<()>) -> Result<Operation> {
-        let outcome = self.open.enter(f);
-        let updates = self.open.take_assignments();
+        let (outcome, updates) = self.open.enter_assigning(f);
         outcome?;
         if updates.is_empty() {
             return Err(err!(InvalidArgument, "operation '{name}' assigns no variable"));
@@ -345,7 +342,6 @@ impl Session {
 
     /// The fed arrays by value, checked.
     fn feeds(&self, feeds: &[(&Tensor, Tensor)]) -> Result<BTreeMap<ValueId, Array>> {
-        let graph = self.graph.open.snapshot();
         let mut arrays = BTreeMap::new();
         for (i, (tensor, value)) in feeds.iter().enumerate() {
             let within = |e: cornet_error::Error| e.within(format!("feed {i}"));
@@ -353,7 +349,7 @@ impl Session {
                 return Err(err!(NotTraced, "feed {i}: expected a placeholder, found a tensor that holds a value"));
             }
             let id = self.graph.open.import(tensor).map_err(within)?;
-            let name = || match graph.inputs.iter().find(|input| input.value == id) {
+            let name = || match self.graph.open.snapshot().inputs.iter().find(|input| input.value == id) {
                 Some(input) => format!("'{}'", input.name),
                 None => "a tensor".to_string(),
             };

@@ -120,7 +120,7 @@ fn derivatives_nest() -> Result<()> {
 fn captured_tensors_are_constants_though_they_are_the_argument() -> Result<()> {
     let x = Tensor::of(3.0_f64);
     let captured = x.clone();
-    let gradient = grad(move |a| Ok(&a[0] * &captured))(&[x.clone()])?;
+    let gradient = grad(move |a| Ok(&a[0] * &captured))(std::slice::from_ref(&x))?;
     close(&values(&gradient[0]), &[3.0], 0.0);
     // One tensor as two arguments is two arguments.
     let gradients = grad(|a| Ok(&a[0] * &a[0] * &a[1]))(&[x.clone(), x])?;

@@ -97,6 +97,28 @@ fn variables_must_be_initialised_and_are_named_if_not() -> Result<()> {
 }
 
 #[test]
+fn assignments_belong_into_operations() -> Result<()> {
+    let graph = Graph::new("g");
+    let v = graph.variable("v", Tensor::of(1.0_f32))?;
+    let error = graph.build(|| v.assign(&(v.read() + 1.0))).unwrap_err();
+    assert_eq!(error.code(), Code::InvalidState);
+    assert!(error.to_string().contains("'v' is assigned while a graph is built"), "{error}");
+    // Inside one operation, reads see what was assigned before.
+    let twice = graph.operation("twice", || {
+        v.assign_add(&Tensor::of(1.0_f32))?;
+        v.assign(&(v.read() * 10.0))
+    })?;
+    let session = Session::new(&graph);
+    session.run([&graph.global_variables_initializer()], &[])?;
+    session.run([&twice], &[])?;
+    assert_eq!(v.value()?.item::<f32>()?, 20.0);
+    // And reads built later see the variable itself.
+    let now = graph.build(|| v.read() + 0.5);
+    assert_eq!(session.run([&now], &[])?[0].item::<f32>()?, 20.5);
+    Ok(())
+}
+
+#[test]
 fn operations_are_listed_and_found_by_name() -> Result<()> {
     let graph = Graph::new("g");
     let x = graph.placeholder("x", DType::F32, [2])?;

@@ -92,7 +92,7 @@ fn step(random: &mut Random, pool: &[Tensor], ops: &[&'static Op]) -> Tensor {
         5 => a.sum(&[-1], random.below(2) == 0),
         6 => a.cast(*random.pick(&[DType::F32, DType::F64, DType::I32, DType::Bool, DType::F16])),
         7 => a.matmul(&b),
-        8 => a.matmul(&b.transpose(&[])),
+        8 => a.matmul(b.transpose(&[])),
         9 => &a + &b,
         10 => &a * &b,
         11 => a.broadcast_to([2, 2, 3]),

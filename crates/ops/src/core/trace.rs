@@ -26,6 +26,8 @@ struct State {
     /// Tensors of the enclosing trace that became inputs, with the input's value.
     captures: Vec<(Tensor, ValueId)>,
     variables: Vec<VariableState>,
+    /// Assignments have no place here.
+    reads_only: bool,
 }
 
 struct VariableState {
@@ -90,12 +92,24 @@ impl OpenGraph {
         Self(builder)
     }
 
-    /// Runs `f` with this graph, and no other, taking what ops on its tensors and reads of variables add.
+    /// Runs `f` with this graph, and no other, taking what ops on its tensors and reads of variables add. Assignments to
+    /// variables are refused.
     pub fn enter<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.0.lock().reads_only = true;
         without_trace(|| {
             let _active = Active::enter(self.0.clone());
             f()
         })
+    }
+
+    /// Runs `f` likewise, and gives what it assigned to variables. Reads after that see the variables' own values again.
+    pub fn enter_assigning<T>(&self, f: impl FnOnce() -> T) -> (T, Vec<Update>) {
+        self.0.lock().reads_only = false;
+        let result = without_trace(|| {
+            let _active = Active::enter(self.0.clone());
+            f()
+        });
+        (result, self.take_assignments())
     }
 
     /// Adds an argument.
@@ -133,8 +147,7 @@ impl OpenGraph {
         self.0.lock().graph.clone()
     }
 
-    /// Takes out what was assigned to variables, in order: later reads see the variables' own values again.
-    pub fn take_assignments(&self) -> Vec<Update> {
+    fn take_assignments(&self) -> Vec<Update> {
         let mut state = self.0.lock();
         let mut updates = Vec::new();
         for held in std::mem::take(&mut state.variables) {
@@ -316,6 +329,10 @@ impl Builder {
                 variable.name()
             )
             .help("return the new value from the body and assign it outside"));
+        }
+        if self.lock().reads_only {
+            return Err(err!(InvalidState, "variable '{}' is assigned while a graph is built", variable.name())
+                .help("assign it in an operation of the graph, which a session runs"));
         }
         // An alias node of this graph: a later read must not be mistaken for the tensor that was assigned.
         let ty = variable.ty().clone();
