@@ -1,4 +1,6 @@
 //! Shapes, indices, order: against Keras 3.15.1 (see golden/make_arrays.py).
+// Ranges that run backwards are part of what is tested.
+#![allow(clippy::reversed_empty_ranges)]
 
 use std::collections::BTreeMap;
 

@@ -219,7 +219,7 @@ fn variables_are_read_inside_and_differentiated() -> Result<()> {
     let run = |x: &Tensor| -> Result<Vec<Tensor>> {
         let tape = GradientTape::new();
         let step = |c: &[Tensor], now: &[Tensor]| Ok((vec![(&c[0] * w.read() + &now[0]).sin()], Vec::new()));
-        let (last, _) = scan(step, &[x.index(0)], &[x.clone()], ScanOptions::default())?;
+        let (last, _) = scan(step, &[x.index(0)], std::slice::from_ref(x), ScanOptions::default())?;
         let y = cond(
             &x.index(0).sum(&[], false).greater(-9.0),
             || Ok(vec![&last[0] * w.read()]),

@@ -166,7 +166,7 @@ fn small_products() {
     close("cross.mixed", &ramp([4, 2], 1).cross(ramp([4, 3], 2), -1), TIGHT);
     close("trace", &ramp([3, 4, 5], 1).trace(1, 0, 2), TIGHT);
     let z = ramp([3, 4], 1).complex(ramp([3, 4], 2));
-    close("vdot", &z.vdot(&ramp([3, 4], 3).cast(DType::C64)), TIGHT);
+    close("vdot", &z.vdot(ramp([3, 4], 3).cast(DType::C64)), TIGHT);
 }
 
 fn tall() -> Tensor {
