@@ -1,7 +1,6 @@
 //! A model from its first layer to a reloaded file, on the CPU backend.
 
 use cornet_cpu as _;
-use cornet_nn::layers::Layer;
 use cornet_nn::layers::{Conv2D, Dense, Dropout, Flatten, Input, MaxPooling2D};
 use cornet_nn::losses::SparseCategoricalCrossentropy;
 use cornet_nn::models::{Model, Sequential};
@@ -72,7 +71,7 @@ fn same_seeds_give_the_same_training_and_others_another() {
     let train = |seed: u64| {
         let model = dense_model(seed);
         model.compile(Sgd::new().momentum(0.9), "sparse_categorical_crossentropy", ()).unwrap();
-        model.fit(&x, &y, quiet().epochs(2).seed(seed)).unwrap();
+        model.fit(&x, &y, FitOptions::new().epochs(2).verbose(Verbose::Silent)).unwrap();
         model.get_weights().unwrap()
     };
     assert!(train(5) == train(5));
@@ -211,4 +210,32 @@ fn a_model_is_a_layer_of_another() {
         found.starts_with("outer/inner (Sequential)/dense (Dense): last axis of the input: expected 2, found 5"),
         "{found}"
     );
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_the_training() {
+    let (x, y) = clusters(200);
+    let images =
+        Array::from_vec((0..64 * 144).map(|i| ((i * 37) % 101) as f32 / 101.0).collect(), [64, 12, 12, 1]).unwrap();
+    let labels = Array::from_vec((0..64).map(|i| i % 3).collect::<Vec<i32>>(), [64]).unwrap();
+    let train = |threads: usize| {
+        cornet_cpu::with_threads(threads, || {
+            let dense = dense_model(5);
+            let conv = Sequential::new()
+                .seed(5)
+                .add(Input::new([12, 12, 1]))
+                .add(Conv2D::new(8, 3).activation("relu"))
+                .add(MaxPooling2D::default())
+                .add(Flatten::new())
+                .add(Dropout::new(0.5))
+                .add(Dense::new(3).activation("softmax"));
+            for (model, x, y) in [(&dense, &x, &y), (&conv, &images, &labels)] {
+                model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"]).unwrap();
+                model.fit(x, y, FitOptions::new().epochs(2).verbose(Verbose::Silent)).unwrap();
+            }
+            (dense.get_weights().unwrap(), conv.get_weights().unwrap())
+        })
+    };
+    let one = train(1);
+    assert!(train(2) == one && train(3) == one);
 }

@@ -12,6 +12,7 @@ use crate::layers::{Context, Layer, Tensors, Weight};
 use crate::losses::Loss;
 use crate::metrics::Metrics;
 use crate::optimizers::{Optimizer, OptimizerArg};
+use crate::random::Seeds;
 use crate::saving;
 use crate::shape::PartialShape;
 use crate::training::{
@@ -37,6 +38,11 @@ pub trait Model: Layer {
 
     /// The shapes it takes, if it is built.
     fn input_shapes(&self) -> Option<Vec<PartialShape>>;
+
+    /// Where seeds come from that nobody gives: for weights, dropout and the order of samples.
+    fn seeds(&self) -> Seeds {
+        Seeds::common()
+    }
 
     /// Fails unless the model is built.
     ///

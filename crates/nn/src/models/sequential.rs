@@ -65,8 +65,8 @@ impl Sequential {
         Self { base, entry: OnceLock::new(), layers, seeds, wrong: None, trainer: Trainer::default() }
     }
 
-    /// With a seed of its own: the same seed and layers give the same weights, whatever else the program draws. Comes
-    /// before the layers.
+    /// With a seed of its own: the same seed, layers and data give the same weights before and after training, whatever
+    /// else the program draws. Comes before the layers.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         if !self.layers.is_empty() {
@@ -264,6 +264,10 @@ impl Model for Sequential {
 
     fn layers(&self) -> Vec<Arc<dyn Layer>> {
         self.layers.clone()
+    }
+
+    fn seeds(&self) -> Seeds {
+        self.seeds.clone()
     }
 
     fn build_for(&self, inputs: &[PartialShape]) -> Result<()> {

@@ -15,7 +15,7 @@ use super::{History, Logs, step};
 use crate::callbacks::{BatchLogs, Callback, Run};
 use crate::models::Model;
 use crate::models::model::not_compiled;
-use crate::random::{Key, Seeds};
+use crate::random::Key;
 
 /// Options of `fit`, with Keras's names and defaults.
 pub struct FitOptions<'a> {
@@ -123,7 +123,7 @@ impl<'a> FitOptions<'a> {
         self
     }
 
-    /// What decides the orders; by default drawn as other seeds are.
+    /// What decides the orders; by default drawn from the model's seeds.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -194,7 +194,7 @@ pub fn fit(model: &dyn Model, x: &dyn IntoArrays, y: &dyn IntoArrays, mut option
     let validation = validation.map(|data| Evaluation::new(model, &compiled, data, size)).transpose()?;
     let run = Run::new(model, options.epochs, batches.steps());
     let progress = options.progress(batches.steps());
-    let key = Key::new(options.seed.unwrap_or_else(|| Seeds::common().draw()));
+    let key = Key::new(options.seed.unwrap_or_else(|| model.seeds().draw()));
     let mut training = Training { run, compiled: &compiled, options, batches, full, last, validation, progress, key };
     // Inside the backend's threads, so that no step pays for waking them.
     let (chosen, mut outcome) = (backend(), Ok(History::default()));
