@@ -12,6 +12,7 @@ pub mod bits;
 pub mod compare;
 pub mod control;
 pub mod fft;
+pub mod image;
 pub mod index;
 pub mod linalg;
 pub mod logic;

@@ -40,6 +40,7 @@ pub static NOT_NUMERIC: &[(&str, &str)] =
 
 /// Ops whose gradient rule is not differentiable itself, each with the reason.
 pub static NOT_TWICE: &[(&str, &str)] = &[
+    ("ctc_loss", "the ops end at its first derivative, ctc_loss_gradient"),
     ("digamma", "the ops end at its first derivative, trigamma"),
     ("while_loop", "while_loop_grad has none: the loop's length is not known"),
 ];

@@ -6,6 +6,9 @@ mod support;
 #[path = "keras/fft.rs"]
 mod fft;
 
+#[path = "keras/image.rs"]
+mod image;
+
 #[path = "keras/linalg.rs"]
 mod linalg;
 

@@ -4,6 +4,7 @@ pub mod geometry;
 
 mod attention;
 mod convolutions;
+mod ctc;
 mod lanes;
 mod losses;
 mod normalization;
@@ -12,6 +13,7 @@ mod pools;
 
 pub use attention::AttentionOptions;
 pub use convolutions::ConvOptions;
+pub use ctc::CtcDecoder;
 pub use losses::EPSILON;
 pub use normalization::BATCH_EPSILON;
 pub use pools::PoolOptions;
@@ -22,6 +24,10 @@ family! {
     conv
     conv_input_gradient
     conv_kernel_gradient
+    ctc_beam
+    ctc_greedy
+    ctc_loss
+    ctc_loss_gradient
     log_softmax
     max_pool
     max_pool_gradient

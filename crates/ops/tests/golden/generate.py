@@ -231,6 +231,70 @@ def transforms():
     put("istft.hamming", ops.istft(z, 6, 4, 10, center=False, window="hamming"))
 
 
+def images():
+    im = ops.image
+    x, u = ramp((2, 7, 6, 3), 1), ((ramp((2, 7, 6, 3), 2) + 1) * 127).astype("uint8")
+    for method in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area"):
+        put(f"resize.{method}.up", im.resize(x, (10, 9), method))
+        put(f"resize.{method}.down", im.resize(x, (4, 3), method))
+        put(f"resize.{method}.integer", im.resize(u, (5, 11), method))
+    for method in ("bilinear", "bicubic", "lanczos3"):
+        put(f"resize.{method}.antialias", im.resize(x, (3, 4), method, antialias=True))
+    put("resize.crop", im.resize(x, (4, 8), crop_to_aspect_ratio=True))
+    put("resize.pad", im.resize(x, (9, 4), pad_to_aspect_ratio=True, fill_value=0.5))
+    put("resize.first", im.resize(x[0].transpose(2, 0, 1), (4, 5), data_format="channels_first"))
+    with_gradients("resize.gradient", lambda x: tf.image.resize(x, (9, 4)), x)
+    for method in ("linear", "cubic"):
+        put(f"scale_and_translate.{method}", im.scale_and_translate(
+            x, (2, 9, 4, 3), np.array([1.3, 0.7], "float32"), np.array([0.5, -0.4], "float32"), (1, 2), method))
+    unit = (x + 1) / 2
+    put("rgb_to_grayscale", im.rgb_to_grayscale(x))
+    put("rgb_to_grayscale.integer", im.rgb_to_grayscale(u))
+    put("rgb_to_hsv", im.rgb_to_hsv(unit))
+    put("hsv_to_rgb", im.hsv_to_rgb(unit))
+    put("gaussian_blur", im.gaussian_blur(x, (5, 5), (0.7, 1.6)))
+    put("sobel_edges", im.sobel_edges(x))
+    big = ramp((2, 16, 15, 2), 4)
+    put("ssim", im.ssim(big, big + 0.2 * ramp(big.shape, 5), 2.0))
+    put("psnr", ops.psnr(x, x + 0.1 * ramp(x.shape, 5), 2.0))
+    put("extract_patches", im.extract_patches(x, (3, 2)))
+    put("extract_patches.same", im.extract_patches(x, (3, 2), (2, 2), 1, "same"))
+    put("extract_patches.dilated", im.extract_patches(x, (2, 2), (1, 1), 2))
+    put("extract_patches_3d", im.extract_patches_3d(ramp((1, 4, 5, 6, 2), 3), (2, 2, 3)))
+    put("unfold", ops.unfold(x.transpose(0, 3, 1, 2), (3, 2), (1, 2), (1, 0), (2, 1)))
+    columns = ramp((2, 18, 16), 6)
+    put("fold", ops.fold(columns, (7, 6), (3, 2), (1, 2), (1, 0), (2, 1)))
+    put("pad_images", im.pad_images(x, top_padding=2, left_padding=1, target_height=10, target_width=9))
+    put("crop_images", im.crop_images(x, top_cropping=2, left_cropping=1, target_height=3, target_width=4))
+    put("depth_to_space", ops.depth_to_space(ramp((2, 3, 4, 8), 1), 2))
+    put("space_to_depth", ops.space_to_depth(ramp((2, 4, 6, 3), 1), 2))
+    at = np.stack([3 + 8 * ramp((4, 5), 7), 3 + 7 * ramp((4, 5), 8)])
+    import scipy.ndimage
+    for mode in ("constant", "nearest", "mirror", "reflect"):
+        for order in (0, 1):
+            value = scipy.ndimage.map_coordinates(x[0, ..., 0], at, order=order, cval=0.3,
+                                                  mode="grid-constant" if mode == "constant" else mode)
+            put(f"map_coordinates.{mode}.{order}", value)
+    turn = np.array([[0.9, 0.3, -0.5, -0.2, 1.1, 0.7, 0.0, 0.0], [1.2, 0.1, 1.5, 0.4, 0.8, -2.0, 0.01, 0.02]], "float32")
+    for mode in ("constant", "nearest", "wrap", "reflect"):
+        for kind in ("nearest", "bilinear"):
+            put(f"affine.{mode}.{kind}", im.affine_transform(x, turn, kind, mode, 0.3))
+    with_gradients("affine.gradient", lambda x: im.affine_transform(x, turn), x)
+    start = np.array([[0, 0], [5, 0], [0, 6], [5, 6]], "float32")
+    put("perspective", im.perspective_transform(x, start, start + 0.8 * ramp((4, 2), 9)))
+
+
+def ctc():
+    logits = 3 * ramp((3, 8, 5), 1)
+    labels = np.array([[1, 2, 2, 0], [3, 0, 0, 0], [4, 1, 4, 3]], "int32")
+    with_gradients("ctc_loss", lambda x: ops.ctc_loss(
+        labels, x, np.array([3, 1, 4], "int32"), np.array([8, 5, 7], "int32")), logits)
+    lengths = np.array([8, 5, 7], "int32")
+    put("ctc_decode.greedy", ops.ctc_decode(logits, lengths))
+    put("ctc_decode.repeated", ops.ctc_decode(logits, lengths, merge_repeated=False, mask_index=-1))
+    put("ctc_decode.beam", ops.ctc_decode(logits, lengths, "beam_search", beam_width=50, top_paths=3))
+
+
 EINSUM_PAIRS = ["abc,cbd->ad", "abc,cbd->abd", "abc,cbd->dba", "abc,cbd->", "abc,cbd->acbd", "abc,cxy->xaby", "abc,cbd"]
 
 convolutions()
@@ -241,5 +305,7 @@ decompositions()
 normalization()
 attention()
 transforms()
+images()
+ctc()
 np.savez_compressed(os.path.join(os.path.dirname(__file__), "keras.npz"), **out)
 print(len(out), "arrays;", keras.__version__, tf.__version__)

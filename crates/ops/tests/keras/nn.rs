@@ -2,7 +2,7 @@
 
 use cornet_ops::Tensor;
 use cornet_ops::nn::geometry::{DataFormat, Padding};
-use cornet_ops::nn::{AttentionOptions, BATCH_EPSILON, ConvOptions, EPSILON, PoolOptions};
+use cornet_ops::nn::{AttentionOptions, BATCH_EPSILON, ConvOptions, CtcDecoder, EPSILON, PoolOptions};
 use cornet_tensor::DType;
 
 use crate::support::{close, close_with_gradients, ramp};
@@ -201,4 +201,21 @@ fn attention() {
     close("attention.causal", &q.dot_product_attention(&k, &v, &causal), TIGHT);
     let two = |x: &Tensor| x.slice_axis(2, 0, 2);
     close("attention.grouped", &q.dot_product_attention(&two(&k), &two(&v), &plain), TIGHT);
+}
+
+#[test]
+fn unaligned_labels() {
+    let (logits, lengths) = (ramp([3, 8, 5], 1) * 3.0, Tensor::of([8_i32, 5, 7]));
+    let labels = Tensor::of([[1_i32, 2, 2, 0], [3, 0, 0, 0], [4, 1, 4, 3]]);
+    let known = Tensor::of([3_i32, 1, 4]);
+    close_with_gradients("ctc_loss", &[&logits], 2e-5, |x| labels.ctc_loss(x[0], &known, &lengths, 0));
+    let both = |name: &str, (found, scores): (Tensor, Tensor)| {
+        close(&format!("ctc_decode.{name}.0"), &found, 0.0);
+        close(&format!("ctc_decode.{name}.1"), &scores, 2e-5);
+    };
+    both("greedy", logits.ctc_decode(&lengths, CtcDecoder::Greedy { merge_repeated: true }, 0));
+    both("repeated", logits.ctc_decode(&lengths, CtcDecoder::Greedy { merge_repeated: false }, -1));
+    both("beam", logits.ctc_decode(&lengths, CtcDecoder::Beam { width: 50, top_paths: 3 }, 0));
+    let impossible = labels.ctc_loss(&logits, &known, &Tensor::of([2_i32, 5, 7]), 0).to_vec::<f32>().unwrap();
+    assert!(impossible[0].is_infinite() && impossible[1].is_finite());
 }
