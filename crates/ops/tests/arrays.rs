@@ -214,3 +214,96 @@ fn results_are_those_of_keras() -> Result<()> {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
 }
+
+#[test]
+fn what_does_not_fit_says_what_does() {
+    let text = |t: Tensor| t.array().map(|a| a.describe().to_string()).unwrap_or_else(|e| e.to_string());
+    let holds = |t: Tensor, words: &str| {
+        let found = text(t);
+        assert!(found.contains(words), "expected {words:?} in {found}");
+    };
+    let (m, v) = (m(), v());
+    holds(m.take(&Tensor::of([3]), 0), "take: index on axis 0: expected -3 to 2, found 3 [out_of_range]");
+    holds(m.take(&Tensor::of([0.5_f32]), 0), "indices: expected an integer, found float32 [dtype_mismatch]");
+    holds(m.index(s![3]), "index on axis 0: expected -3 to 2, found 3 [out_of_range]");
+    holds(m.index(s![0, 0, 0]), "index: 3 axes indexed of [3, 4], which has 2 [rank_mismatch]");
+    holds(m.index(s![..;0]), "the step of a range is 0 [invalid_argument]");
+    holds(m.gather_nd(&Tensor::of([[0, 4]])), "index on axis 1: expected -4 to 3, found 4 [out_of_range]");
+    holds(m.slice(&[1, 0], &[3, 1]), "axis 0: expected elements 0 to 2, found 1 to 3 [out_of_range]");
+    holds(m.dynamic_slice(&Tensor::of([0, 3]), &[1, 2]), "start of axis 1: expected 0 to 2, found 3 [out_of_range]");
+    holds(Tensor::concat(&[&m, &m.index(s![.., ..3])], 0), "input 1: expected [3, 4] but for axis 0, found [3, 3]");
+    holds(Tensor::stack(&[], 0), "expected at least one tensor, found none [invalid_argument]");
+    holds(m.squeeze(&[0]), "squeeze: axis 0: expected size 1, found 3 of [3, 4] [dim_mismatch]");
+    holds(m.top_k(5).1, "k: expected at most 4, the size of the last axis, found 5 [out_of_range]");
+    holds(Tensor::zeros([0], DType::F32).pad_mode(&[(1, 0)], PadMode::Edge), "has no element to repeat");
+    holds(Tensor::arange(0.0, 1.0, 0.0, F), "arange: no sequence from 0 to 1 by 0 [invalid_argument]");
+    holds(v.bincount(Some(&m), 0), "bincount: weights: expected [5], found [3, 4] [shape_mismatch]");
+    holds(Tensor::of([-1]).bincount(None, 0), "bincount: expected integers from 0 on, found -1 [out_of_range]");
+    holds(m.rearrange("a (b c) -> a b c", &[]), "the sizes of [\"b\", \"c\"] are not known");
+    holds(m.rearrange("a b -> a", &[]), "expected each name once on both sides");
+    holds(m.rearrange("a (b c -> a b c", &[]), "a parenthesis is not closed");
+    assert!(m.split(3, 1).is_err_and(|e| e.help_text().is_some_and(|h| h.contains("array_split"))));
+}
+
+#[test]
+fn indexing_writes_what_it_reads() -> Result<()> {
+    let x = i();
+    let picks = Tensor::of([1, -1, 1]);
+    let rows = Tensor::of([[true, false, true], [false, true, false]]);
+    for part in
+        [s![1], s![.., 1.., ..2], s![..;-1, ..;2], s![..., -1], s![.., NewAxis, &picks], s![&rows], s![0, &picks, 1..3]]
+    {
+        let before = x.index(part.clone());
+        assert!(before.error().is_none(), "{before}");
+        let marked = x.index_update(part.clone(), &Tensor::of(-1));
+        assert!(marked.index(part.clone()).to_vec::<i32>()?.iter().all(|&v| v == -1));
+        let touched = marked.to_vec::<i32>()?.iter().filter(|&&v| v == -1).count();
+        let named = before.unique(None, None)?.values.shape()?.elements();
+        assert_eq!(touched, named, "elements that the index does not name stay");
+        // Adding sees each element as often as the index names it.
+        let added = x.index_add(part, &Tensor::of(100)).sum(&[], false).item::<i32>()?;
+        assert_eq!(added - x.sum(&[], false).item::<i32>()?, 100 * before.shape()?.elements() as i32);
+    }
+    Ok(())
+}
+
+#[test]
+fn results_of_unknown_size_need_one_in_a_trace() -> Result<()> {
+    let types = [("x", cornet_ops::Type::new(DType::I32, [5]))];
+    let run = |f: &dyn Fn(&Tensor) -> Result<Vec<Tensor>>| cornet_ops::trace("f", &types, |x| f(&x[0]));
+    let refused = |f: &dyn Fn(&Tensor) -> Result<Vec<Tensor>>| run(f).err().map(|e| e.code().word());
+    assert_eq!(refused(&|x| x.nonzero()), Some("data_dependent_shape"));
+    assert_eq!(refused(&|x| Ok(vec![x.unique(None, None)?.values])), Some("data_dependent_shape"));
+    assert_eq!(refused(&|x| Ok(vec![x.boolean_mask(&x.greater(1))])), Some("data_dependent_shape"));
+    assert_eq!(refused(&|x| Ok(vec![x.bincount(None, 0)])), Some("data_dependent_shape"));
+    let sized = run(&|x| {
+        let mask = x.greater(1);
+        Ok(vec![x.unique(None, Some(3))?.values, x.boolean_mask_sized(&mask, 4), x.bincount_sized(None, 3)])
+    })?;
+    let found = sized.graph.replay(&[v()])?;
+    assert_eq!(found[0].to_vec::<i32>()?, [1, 2, 3]);
+    assert_eq!(found[1].to_vec::<i32>()?, [4, 3, 2, 0]);
+    assert_eq!(found[2].to_vec::<i32>()?, [0, 2, 1]);
+    Ok(())
+}
+
+#[test]
+fn extremes_share_the_gradient() -> Result<()> {
+    let x = Tensor::of([1.0_f64, 5.0, 2.0]);
+    let updates = Tensor::of([3.0_f64, 3.0, 5.0]);
+    let at = Tensor::of([[0], [0], [1]]);
+    let tape = cornet_ops::GradientTape::new();
+    tape.watch(&x);
+    tape.watch(&updates);
+    let y = x.scatter_update(&at, &updates, ScatterMode::Max) * Tensor::of([1.0_f64, 10.0, 100.0]);
+    let g = tape.gradient(&y, &[&x, &updates])?;
+    assert_eq!(g[0].to_vec::<f64>()?, [0.0, 5.0, 100.0]);
+    assert_eq!(g[1].to_vec::<f64>()?, [0.5, 0.5, 5.0]);
+    // A product with zeros: each factor's derivative is the product of the others.
+    let factors = Tensor::of([2.0_f64, 0.0, 3.0, 0.0, 0.0]);
+    let tape = cornet_ops::GradientTape::new();
+    tape.watch(&factors);
+    let y = factors.segment_prod(&Tensor::of([0, 0, 0, 1, 1]), Some(2));
+    assert_eq!(tape.gradient(&y, &[&factors])?[0].to_vec::<f64>()?, [0.0, 6.0, 0.0, 0.0, 0.0]);
+    Ok(())
+}

@@ -1,7 +1,8 @@
 //! The bodies of control-flow ops: tracing, running, and their vector-Jacobian products.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::core::backend::{Backend, Executable, ReferenceBackend, backend};
 use crate::core::graph::{Graph, Input};
 use crate::core::prelude::*;
 use crate::core::tape::{GradientTape, without_tapes};
@@ -69,11 +70,70 @@ pub(super) fn expect(what: &str, expected: &[Type], found: &[Type]) -> Result<()
     }
 }
 
-/// Runs a graph on values, unseen by tapes and traces.
-pub(super) fn run(graph: &Graph, arguments: &[Array]) -> Result<Vec<Array>> {
-    let tensors: Vec<Tensor> = arguments.iter().map(Tensor::from).collect();
-    let results = without_tapes(|| without_trace(|| graph.replay(&tensors)))?;
-    results.iter().map(Tensor::array).collect()
+/// A body ready to run: compiled by the backend in use, or node by node where that is the reference.
+pub(super) struct Ready<'a> {
+    graph: &'a Graph,
+    plan: Option<Arc<dyn Executable>>,
+}
+
+/// What is known of a body that ran before.
+struct Known {
+    graph: Weak<Graph>,
+    backend: &'static str,
+    plan: Option<Arc<dyn Executable>>,
+}
+
+/// Most bodies remembered.
+const MOST_KNOWN: usize = 256;
+
+impl<'a> Ready<'a> {
+    /// A body that will run many times now: compiled at once.
+    pub fn often(graph: &'a Arc<Graph>) -> Self {
+        Self { graph, plan: plan(graph, true) }
+    }
+
+    /// A body that runs once now: compiled if it ran before, since then it will again.
+    pub fn once(graph: &'a Arc<Graph>) -> Self {
+        Self { graph, plan: plan(graph, false) }
+    }
+
+    /// Runs the body on values, unseen by tapes and traces.
+    pub fn run(&self, arguments: &[Array]) -> Result<Vec<Array>> {
+        if let Some(plan) = &self.plan {
+            let mut results = Vec::new();
+            plan.run(&arguments.iter().collect::<Vec<_>>(), &mut results)?;
+            return Ok(results);
+        }
+        let tensors: Vec<Tensor> = arguments.iter().map(Tensor::from).collect();
+        let results = without_tapes(|| without_trace(|| self.graph.replay(&tensors)))?;
+        results.iter().map(Tensor::array).collect()
+    }
+}
+
+/// The compiled form of a body, kept as long as the body is; none on the reference backend, or for a body that its
+/// backend cannot compile.
+fn plan(graph: &Arc<Graph>, now: bool) -> Option<Arc<dyn Executable>> {
+    static KNOWN: Mutex<Vec<Known>> = Mutex::new(Vec::new());
+    let backend = backend();
+    if backend.name() == ReferenceBackend.name() {
+        return None;
+    }
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.retain(|k| k.graph.strong_count() > 0);
+    let is_it = |k: &Known| k.backend == backend.name() && std::ptr::eq(k.graph.as_ptr(), Arc::as_ptr(graph));
+    let seen = known.iter().position(is_it);
+    if let Some(plan) = seen.and_then(|at| known[at].plan.clone()) {
+        return Some(plan);
+    }
+    drop(known);
+    let plan = if now || seen.is_some() { backend.compile(graph).ok().map(Arc::from) } else { None };
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.retain(|k| !is_it(k));
+    if known.len() == MOST_KNOWN {
+        known.remove(0);
+    }
+    known.push(Known { graph: Arc::downgrade(graph), backend: backend.name(), plan: plan.clone() });
+    plan
 }
 
 /// The vector-Jacobian product of a graph: from its arguments, and cotangents of the results `given`, to cotangents of

@@ -1,7 +1,7 @@
 //! `cond`: one of two functions, by a condition.
 
 use super::body::{
-    argument_types, checked, condition, expect, inexact, result_types, run, trace_body, truth, unify, vjp,
+    Ready, argument_types, checked, condition, expect, inexact, result_types, trace_body, truth, unify, vjp,
 };
 use crate::core::prelude::*;
 
@@ -47,7 +47,7 @@ fn infer(call: &Call<'_>) -> Result<Types> {
 
 fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     let branch = if truth(&x[0])? { "then" } else { "otherwise" };
-    run(call.attrs.graph(branch)?, &x[1..])
+    Ready::once(call.attrs.graph(branch)?).run(&x[1..])
 }
 
 /// The vector-Jacobian product of the branch that was taken.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::body::{argument_types, checked, expect, inexact, result_types, run, trace_body, types, unify, vjp};
+use super::body::{Ready, argument_types, checked, expect, inexact, result_types, trace_body, types, unify, vjp};
 use crate::core::graph::{Graph, Output};
 use crate::core::prelude::*;
 use crate::core::tape::{is_recorded, without_tapes};
@@ -102,6 +102,7 @@ fn infer(call: &Call<'_>) -> Result<Types> {
 
 fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     let (counts, body) = (Counts::of(call.attrs)?, call.attrs.graph("body")?);
+    let ready = Ready::often(body);
     let (carries, rest) = x.split_at(counts.carries);
     let (sequences, constants) = rest.split_at(counts.sequences);
     let slices = sequences.iter().map(rows).collect::<Result<Vec<_>>>()?;
@@ -112,7 +113,7 @@ fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
         let i = if counts.reverse { counts.length - 1 - step } else { step };
         let now = slices.iter().map(|s| s[i].clone());
         let arguments: Vec<Array> = carries.drain(..).chain(now).chain(constants.iter().cloned()).collect();
-        let mut out = run(body, &arguments)?;
+        let mut out = ready.run(&arguments)?;
         stacks.iter_mut().zip(out.drain(counts.carries..)).for_each(|(stack, y)| stack.push(y));
         carries = out;
     }

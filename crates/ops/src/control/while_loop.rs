@@ -1,7 +1,7 @@
 //! `while_loop`: a loop that ends when its condition fails.
 
 use super::body::{
-    argument_types, checked, condition, expect, inexact, result_types, run, trace_body, truth, types, unify, vjp,
+    Ready, argument_types, checked, condition, expect, inexact, result_types, trace_body, truth, types, unify, vjp,
 };
 use crate::core::prelude::*;
 use crate::core::trace::is_tracing;
@@ -54,9 +54,10 @@ pub(super) fn iterate(attrs: &Attrs, x: &[Array], mut visit: impl FnMut(&[Array]
     let (cond, body, n) = (attrs.graph("cond")?, attrs.graph("body")?, attrs.size("variables")?);
     let most = u64::try_from(attrs.int("most")?).unwrap_or(u64::MAX);
     let (mut all, mut steps) = (x.to_vec(), 0);
-    while steps < most && truth(&run(cond, &all)?[0])? {
+    let (cond, body) = (Ready::often(cond), Ready::often(body));
+    while steps < most && truth(&cond.run(&all)?[0])? {
         visit(&all[..n]);
-        let next = run(body, &all)?;
+        let next = body.run(&all)?;
         next.into_iter().enumerate().for_each(|(i, v)| all[i] = v);
         steps += 1;
     }

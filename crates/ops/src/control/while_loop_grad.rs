@@ -1,6 +1,6 @@
 //! `while_loop_grad`: the vector-Jacobian product of `while_loop`.
 
-use super::body::{run, vjp};
+use super::body::{Ready, vjp};
 use super::while_loop::iterate;
 use crate::core::prelude::*;
 use crate::core::tape::without_tapes;
@@ -58,9 +58,10 @@ fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     for ty in &call.infer()?[cotangents.len()..] {
         found.push(Array::zeros(ty.dtype, &ty.shape));
     }
+    let product = Ready::often(product);
     for variables in steps.iter().rev() {
         let states = &found[..cotangents.len()];
-        let mut now = run(product, &[variables, &inputs[n..], states].concat())?;
+        let mut now = product.run(&[variables, &inputs[n..], states].concat())?;
         for (sum, new) in found.iter().zip(&mut now).skip(cotangents.len()) {
             *new = without_tapes(|| without_trace(|| Tensor::from(sum) + Tensor::from(&*new))).array()?;
         }

@@ -110,42 +110,53 @@ impl ScatterMode {
     }
 }
 
-/// `x` with element `i` of `updates` written to flat position `targets[i]`, in order.
-pub(crate) fn put(x: &Array, updates: &Array, targets: &[usize], mode: ScatterMode) -> Result<Array> {
+/// `x` with `updates` written to it in runs of `run` elements, the `i`th to flat position `targets[i]` and on, in order.
+pub(crate) fn put(x: &Array, updates: &Array, targets: &[usize], run: usize, mode: ScatterMode) -> Result<Array> {
     let (dtype, shape) = (x.dtype(), x.shape());
     mode.check(dtype)?;
+    if run == 0 {
+        return Ok(x.clone());
+    }
     if dtype == DType::Str {
         let (mut out, new) = (x.strings()?.to_vec(), updates.strings()?);
-        targets.iter().zip(new).for_each(|(&t, s)| out[t].clone_from(s));
+        targets.iter().zip(new.chunks_exact(run)).for_each(|(&t, s)| out[t..t + run].clone_from_slice(s));
         return Array::from_strings(out, shape);
     }
     if mode == ScatterMode::Update {
         let (mut out, size) = (x.clone(), dtype.size());
         let bytes = out.bytes_mut();
-        for (&t, new) in targets.iter().zip(updates.bytes().chunks_exact(size)) {
-            bytes[t * size..][..size].copy_from_slice(new);
+        for (&t, new) in targets.iter().zip(updates.bytes().chunks_exact(run * size)) {
+            bytes[t * size..][..run * size].copy_from_slice(new);
         }
         return Ok(out);
     }
     if dtype.is_float() {
         let mut out = x.to_f64()?;
-        targets.iter().zip(updates.to_f64()?).for_each(|(&t, u)| out[t] = mode.float(out[t], u));
+        write(&mut out, &updates.to_f64()?, targets, run, |old, new| mode.float(old, new));
         return Array::from_f64(dtype, shape, &out);
     }
     if dtype.is_complex() {
-        let mut out: Vec<Complex64> = x.to_c128()?;
-        let sum = mode == ScatterMode::Add;
-        targets.iter().zip(updates.to_c128()?).for_each(|(&t, u)| out[t] = if sum { out[t] + u } else { out[t] * u });
+        let (mut out, new): (Vec<Complex64>, _) = (x.to_c128()?, updates.to_c128()?);
+        match mode {
+            ScatterMode::Add => write(&mut out, &new, targets, run, |old, new| old + new),
+            _ => write(&mut out, &new, targets, run, |old, new| old * new),
+        }
         return Array::from_c128(shape, &out);
     }
-    let mut out = x.to_i64()?;
-    let updates = updates.to_i64()?;
+    let (mut out, new) = (x.to_i64()?, updates.to_i64()?);
     if dtype.is_unsigned_int() {
-        targets.iter().zip(updates).for_each(|(&t, u)| out[t] = mode.uint(out[t] as u64, u as u64) as i64);
+        write(&mut out, &new, targets, run, |old, new| mode.uint(old as u64, new as u64) as i64);
     } else {
-        targets.iter().zip(updates).for_each(|(&t, u)| out[t] = mode.int(out[t], u));
+        write(&mut out, &new, targets, run, |old, new| mode.int(old, new));
     }
     Array::from_i64(dtype, shape, &out)
+}
+
+/// Combines each run of `updates` with the run of `out` that begins at its target.
+fn write<T: Copy>(out: &mut [T], updates: &[T], targets: &[usize], run: usize, combine: impl Fn(T, T) -> T) {
+    for (&t, new) in targets.iter().zip(updates.chunks_exact(run)) {
+        out[t..t + run].iter_mut().zip(new).for_each(|(old, &new)| *old = combine(*old, new));
+    }
 }
 
 /// The position that index `i` names on an axis of `n`.

@@ -49,7 +49,7 @@ fn infer(call: &Call<'_>) -> Result<Types> {
 fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     let mode = ScatterMode::named(call.attrs.str("mode")?)?;
     let to = targets(&x[1], x[0].shape(), call.attrs.size("axis")?)?;
-    Ok(vec![super::put(&x[0], &x[2], &to, mode)?])
+    Ok(vec![super::put(&x[0], &x[2], &to, 1, mode)?])
 }
 
 fn gradient(g: &crate::Grad<'_>) -> crate::Cotangents {

@@ -50,8 +50,7 @@ fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     let mode = ScatterMode::named(call.attrs.str("mode")?)?;
     let inner: usize = x[0].shape()[depth(call, 1)?..].iter().product();
     let corners = corners(&x[1], x[0].shape())?;
-    let targets: Vec<usize> = corners.iter().flat_map(|&c| c..c + inner).collect();
-    Ok(vec![super::put(&x[0], &x[2], &targets, mode)?])
+    Ok(vec![super::put(&x[0], &x[2], &corners, inner, mode)?])
 }
 
 fn gradient(g: &crate::Grad<'_>) -> crate::Cotangents {

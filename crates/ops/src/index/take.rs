@@ -42,7 +42,7 @@ fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     let inner: usize = shape[axis + 1..].iter().product();
     // Flat, the result is [outer, indices, inner].
     let flat = Shape::new(&[shape[..axis].iter().product(), indices.len(), inner]);
-    let y = crate::shape::pick(&x[0], &flat, |at| (at[0] * n + indices[at[1]]) * inner + at[2])?;
+    let y = crate::shape::pick_runs(&x[0], &flat, 2, |at| (at[0] * n + indices[at[1]]) * inner)?;
     Ok(vec![y.reshaped(to)?])
 }
 

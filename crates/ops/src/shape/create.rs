@@ -41,4 +41,10 @@ impl Tensor {
             Err(error) => Tensor::failed(error),
         }
     }
+
+    /// A tensor whose values do not matter: zeros.
+    #[track_caller]
+    pub fn empty(shape: impl Into<Shape>, dtype: DType) -> Tensor {
+        Tensor::zeros(shape, dtype)
+    }
 }

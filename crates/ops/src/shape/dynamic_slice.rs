@@ -60,9 +60,11 @@ fn infer(call: &Call<'_>) -> Result<Types> {
 fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     let size = call.attrs.shape("size")?;
     let start = starts(&x[1], x[0].shape(), &size)?;
-    let strides = x[0].shape().strides();
-    Ok(vec![crate::shape::pick(&x[0], &size, |index| {
-        (0..index.len()).map(|a| (start[a] + index[a]) * strides[a]).sum()
+    let (shape, strides) = (x[0].shape(), x[0].shape().strides());
+    let outer = super::run_axes(size.rank(), |a| size[a] == shape[a], |_| true);
+    let corner: usize = (outer..size.rank()).map(|a| start[a] * strides[a]).sum();
+    Ok(vec![crate::shape::pick_runs(&x[0], &size, outer, |index| {
+        corner + (0..index.len()).map(|a| (start[a] + index[a]) * strides[a]).sum::<usize>()
     })?])
 }
 

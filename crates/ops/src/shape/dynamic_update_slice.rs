@@ -41,9 +41,14 @@ fn reference(_: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     let (shape, size) = (x[0].shape(), x[1].shape());
     let start = starts(&x[2], shape, size)?;
     let strides = shape.strides();
-    let mut targets = Vec::with_capacity(size.elements());
-    for_each_index(size, |index| targets.push((0..index.len()).map(|a| (start[a] + index[a]) * strides[a]).sum()));
-    Ok(vec![crate::index::put(&x[0], &x[1], &targets, crate::index::ScatterMode::Update)?])
+    let outer = super::run_axes(size.rank(), |a| size[a] == shape[a], |_| true);
+    let corner: usize = (outer..size.rank()).map(|a| start[a] * strides[a]).sum();
+    let mut targets = Vec::new();
+    for_each_index(&size[..outer], |index| {
+        targets.push(corner + (0..index.len()).map(|a| (start[a] + index[a]) * strides[a]).sum::<usize>());
+    });
+    let run = size[outer..].iter().product();
+    Ok(vec![crate::index::put(&x[0], &x[1], &targets, run, crate::index::ScatterMode::Update)?])
 }
 
 impl Tensor {

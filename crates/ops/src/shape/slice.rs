@@ -51,9 +51,15 @@ fn infer(call: &Call<'_>) -> Result<Types> {
 
 fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     let (start, to, step) = (call.attrs.ints("start")?, call.attrs.shape("size")?, call.attrs.ints("step")?);
-    let strides = x[0].shape().strides();
-    Ok(vec![crate::shape::pick(&x[0], &to, |index| {
-        (0..index.len()).map(|a| (start[a] + index[a] as i64 * step[a]) as usize * strides[a]).sum()
+    let (shape, strides) = (x[0].shape(), x[0].shape().strides());
+    let part = |a: usize| step[a] == 1 || to[a] == 1;
+    let outer = super::run_axes(to.rank(), |a| part(a) && to[a] == shape[a], part);
+    // Without elements, the start may lie anywhere.
+    let first = |a: usize| if to.elements() == 0 { 0 } else { start[a] as usize * strides[a] };
+    let corner: usize = (outer..to.rank()).map(first).sum();
+    Ok(vec![crate::shape::pick_runs(&x[0], &to, outer, |index| {
+        let at = |a: usize| (start[a] + index[a] as i64 * step[a]) as usize * strides[a];
+        corner + (0..index.len()).map(at).sum::<usize>()
     })?])
 }
 

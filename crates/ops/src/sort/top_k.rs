@@ -1,6 +1,6 @@
 //! `top_k`: the greatest elements of the last axis.
 
-use super::for_each_sorted_lane;
+use super::Keys;
 use crate::core::prelude::*;
 use crate::index::ScatterMode;
 
@@ -43,11 +43,17 @@ fn infer(call: &Call<'_>) -> Result<Types> {
 
 fn reference(call: &Call<'_>, x: &[Array]) -> Result<Vec<Array>> {
     let (k, types) = (call.attrs.size("k")?, call.infer()?);
+    let (keys, n) = (Keys::of(&x[0])?, x[0].shape()[x[0].shape().rank() - 1]);
     let (mut from, mut index) = (Vec::new(), Vec::new());
-    for_each_sorted_lane(&x[0], x[0].shape().rank() - 1, true, |first, _, order| {
-        from.extend(order[..k].iter().map(|o| first + o));
-        index.extend(order[..k].iter().map(|&o| o as i32));
-    })?;
+    for first in (0..x[0].elements()).step_by(n.max(1)).filter(|_| k > 0) {
+        let before = |a: &usize, b: &usize| keys.compare(first + b, first + a).then(a.cmp(b));
+        let mut lane: Vec<usize> = (0..n).collect();
+        lane.select_nth_unstable_by(k - 1, before);
+        lane.truncate(k);
+        lane.sort_unstable_by(before);
+        from.extend(lane.iter().map(|o| first + o));
+        index.extend(lane.iter().map(|&o| o as i32));
+    }
     let mut next = from.into_iter();
     let values = crate::shape::pick(&x[0], &types[0].shape, |_| next.next().unwrap_or(0))?;
     Ok(vec![values, Array::from_slice(&index, &types[1].shape)?])
