@@ -240,6 +240,14 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     }
 }
 
+/// The lanes below `width`.
+#[inline(always)]
+pub fn first<S: Lanes>(s: S, width: usize) -> S::M {
+    const IOTA: [i32; LANES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+    // SAFETY: IOTA has 16 lanes.
+    s.igt(s.isplat(width as i32), unsafe { s.iload(IOTA.as_ptr()) })
+}
+
 /// Folds sixteen lanes as a balanced tree.
 #[inline(always)]
 pub fn fold_lanes<T: Copy>(mut a: [T; LANES], f: impl Fn(T, T) -> T) -> T {

@@ -17,7 +17,7 @@ pub use layer_norm::{LayerNorm, Moments, layer_norm, layer_norm_grad, layer_norm
 pub use softmax::{log_softmax, log_softmax_grad, logsumexp, softmax, softmax_grad};
 
 use crate::isa::Isa;
-use crate::lanes::{LANES, Lanes, Task, dispatch};
+use crate::lanes::{LANES, Lanes, Task, dispatch, first};
 use crate::shared::for_each_task;
 use cornet_error::{Code, Error, Result};
 
@@ -43,11 +43,10 @@ impl<R: Row> Task for Range<'_, R> {
     type Output = ();
     #[inline(always)]
     fn run<S: Lanes>(self, s: S) {
-        // SAFETY: tasks have disjoint ranges of the rows.
-        (self.start..self.end).for_each(
-            #[inline(always)]
-            |r| unsafe { self.row.row(s, r) },
-        );
+        for r in self.start..self.end {
+            // SAFETY: tasks have disjoint ranges of the rows.
+            unsafe { self.row.row(s, r) };
+        }
     }
 }
 
@@ -84,14 +83,6 @@ impl<T> Ptr<T> {
 /// An input, or the output where it is `None`.
 fn input(x: Option<&[f32]>, y: &mut [f32]) -> Ptr<f32> {
     x.map_or_else(|| Ptr::of_mut(y), Ptr::of)
-}
-
-/// The lanes below `width`.
-#[inline(always)]
-fn first<S: Lanes>(s: S, width: usize) -> S::M {
-    const IOTA: [i32; LANES] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
-    // SAFETY: IOTA has 16 lanes.
-    s.igt(s.isplat(width as i32), unsafe { s.iload(IOTA.as_ptr()) })
 }
 
 /// Lanes `i..i + width`, the others `fill`.

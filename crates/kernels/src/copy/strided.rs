@@ -1,5 +1,6 @@
 //! Strided copies as loops of runs and of blocks.
 
+use crate::isa::Isa;
 use crate::shared::for_each_task;
 use cornet_error::{Code, Error, Result};
 
@@ -10,18 +11,22 @@ const TASK_BYTES: usize = 1 << 18;
 /// Side of the blocks of a transpose.
 const BLOCK: usize = 32;
 
+/// An axis that is not there.
+const ONE: [isize; 3] = [1, 0, 0];
+
 /// A copy between two strided layouts of one shape, prepared once.
 ///
 /// Strides are in elements of `size` bytes. A source stride may be 0 (broadcasting) or negative, the destination's
 /// strides are positive and no two of its elements coincide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StridedCopy {
-    /// Axes in the destination's order, the fastest last: size, destination stride, source stride.
-    axes: Vec<[isize; 3]>,
+    /// Axes as (size, destination stride, source stride): the fastest of the destination; the one that is dense in
+    /// the source, or else the next slower; all others, the fastest last. Missing ones have size one.
+    inner: [isize; 3],
+    second: [isize; 3],
+    others: Vec<[isize; 3]>,
     size: usize,
     empty: bool,
-    /// Where the source's stride is one, if that is not the last axis: the copy is a transpose of these two.
-    across: Option<usize>,
 }
 
 /// Row-major strides of a dense array.
@@ -56,7 +61,7 @@ impl StridedCopy {
             .map(|a| [isize::try_from(shape[a]).unwrap_or(isize::MAX), to[a], from[a]])
             .collect();
         if shape.contains(&0) {
-            return Ok(Self { axes: Vec::new(), size, empty: true, across: None });
+            return Ok(Self { inner: ONE, second: ONE, others: Vec::new(), size, empty: true });
         }
         axes.sort_by_key(|axis| std::cmp::Reverse(axis[1]));
         // From the fastest axis on, each stride steps over all that the faster axes reach.
@@ -79,9 +84,11 @@ impl StridedCopy {
             let message = format!("copy: more than {MAX_RANK} separate axes in shape {shape:?}");
             return Err(Error::new(Code::LimitExceeded, message).help("copy in two steps"));
         }
-        let dense_last = axes.last().is_none_or(|last| last[2] == 1 || last[2] == 0);
-        let across = if dense_last { None } else { axes.iter().position(|axis| axis[2] == 1) };
-        Ok(Self { axes, size, empty: false, across })
+        let mut others = axes;
+        let inner = others.pop().unwrap_or(ONE);
+        let across = if inner[2] == 1 || inner[2] == 0 { None } else { others.iter().position(|axis| axis[2] == 1) };
+        let second = across.or(others.len().checked_sub(1)).map_or(ONE, |axis| others.remove(axis));
+        Ok(Self { inner, second, others, size, empty: false })
     }
 
     /// A transpose of a dense array: axis `i` of the result is axis `permutation[i]` of the source.
@@ -107,7 +114,7 @@ impl StridedCopy {
 
     /// Lowest and highest element offsets that the destination (`side` 1) or source (`side` 2) touches.
     fn extent(&self, side: usize) -> (i128, i128) {
-        self.axes.iter().fold((0, 0), |(low, high), axis| {
+        self.others.iter().chain([&self.second, &self.inner]).fold((0, 0), |(low, high), axis| {
             let reach = (axis[0] as i128 - 1) * axis[side] as i128;
             (low + reach.min(0), high + reach.max(0))
         })
@@ -145,20 +152,12 @@ impl StridedCopy {
         Ok(())
     }
 
-    /// The two axes of a task's inner loops, and how the others are cut into tasks.
+    /// Cuts the copy into tasks: several planes of the two inner loops, or a part of one.
     unsafe fn copy<T: Copy>(&self, to: &Pointer, from: &Pointer) {
-        let Some((&inner, outer)) = self.axes.split_last() else {
-            // SAFETY: a single element.
-            return unsafe { to.at::<T>(0).write_unaligned(from.at::<T>(0).read_unaligned()) };
-        };
-        // The second loop: the axis that is dense in the source, or else the one before the inner.
-        let second = self.across.unwrap_or(outer.len().wrapping_sub(1));
-        let plane = outer.get(second).copied().unwrap_or([1, 0, 0]);
-        let others: Vec<[isize; 3]> =
-            outer.iter().enumerate().filter(|&(axis, _)| axis != second).map(|(_, &axis)| axis).collect();
+        let (inner, plane, others) = (self.inner, self.second, &self.others);
         let count = others.iter().map(|axis| axis[0] as usize).product::<usize>();
         let bytes = plane[0] as usize * inner[0] as usize * self.size;
-        // A task takes several planes, or a part of one: rows of the second axis, in whole blocks, or a part of a row.
+        // A part has rows of the second axis, in whole blocks, and of long rows a part.
         let planes = (TASK_BYTES / bytes).max(1).min(count);
         let rows = if planes > 1 { plane[0] as usize } else { TASK_BYTES * plane[0] as usize / bytes };
         let rows = rows.next_multiple_of(BLOCK).min(plane[0] as usize).max(1);
@@ -255,6 +254,7 @@ unsafe fn copy_run<T: Copy>(to: *mut T, from: *const T, n: isize) {
 /// `rows` is dense in the source: blocks pass through a buffer in cache, read along one axis and written along the other.
 unsafe fn transpose_plane<T: Copy>(to: *mut T, from: *const T, rows: [isize; 3], inner: [isize; 3]) {
     const SIDE: isize = BLOCK as isize;
+    let vectors = Isa::detect() >= Isa::Avx2;
     for i in (0..inner[0]).step_by(BLOCK) {
         for r in (0..rows[0]).step_by(BLOCK) {
             let (height, width) = ((rows[0] - r).min(SIDE), (inner[0] - i).min(SIDE));
@@ -263,7 +263,7 @@ unsafe fn transpose_plane<T: Copy>(to: *mut T, from: *const T, rows: [isize; 3],
                 let to = to.offset(r * rows[1] + i * inner[1]);
                 let from = from.offset(r + i * inner[2]);
                 if height == SIDE && width == SIDE && inner[1] == 1 {
-                    transpose_block(to, rows[1], from, inner[2]);
+                    transpose_block(to, rows[1], from, inner[2], vectors);
                 } else {
                     for r in 0..height {
                         for i in 0..width {
@@ -278,19 +278,61 @@ unsafe fn transpose_plane<T: Copy>(to: *mut T, from: *const T, rows: [isize; 3],
 }
 
 /// A whole block, eight rows of the source at a time: short dense reads, short dense writes.
-unsafe fn transpose_block<T: Copy>(to: *mut T, to_stride: isize, from: *const T, from_stride: isize) {
+unsafe fn transpose_block<T: Copy>(to: *mut T, to_stride: isize, from: *const T, from_stride: isize, vectors: bool) {
     for i in (0..BLOCK as isize).step_by(8) {
         for r in (0..BLOCK as isize).step_by(8) {
-            // SAFETY: the block lies within the caller's layouts.
+            // SAFETY: the block lies within the caller's layouts; `vectors` says that the CPU has AVX2.
             unsafe {
-                let tile: [[T; 8]; 8] = std::array::from_fn(|k| {
-                    from.offset(r + (i + k as isize) * from_stride).cast::<[T; 8]>().read_unaligned()
-                });
+                let (to, from) = (to.offset(r * to_stride + i), from.offset(r + i * from_stride));
+                #[cfg(target_arch = "x86_64")]
+                if vectors && size_of::<T>() == 4 {
+                    transpose_8x8(to.cast(), to_stride, from.cast(), from_stride);
+                    continue;
+                }
+                let _ = vectors;
                 for k in 0..8 {
-                    let row: [T; 8] = std::array::from_fn(|j| tile[j][k]);
-                    to.offset((r + k as isize) * to_stride + i).cast::<[T; 8]>().write_unaligned(row);
+                    let row: [T; 8] =
+                        std::array::from_fn(|j| from.offset(k + j as isize * from_stride).read_unaligned());
+                    to.offset(k * to_stride).cast::<[T; 8]>().write_unaligned(row);
                 }
             }
+        }
+    }
+}
+
+/// Eight rows of eight `f32` become columns: pairs, then fours, then halves change places.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+unsafe fn transpose_8x8(to: *mut f32, to_stride: isize, from: *const f32, from_stride: isize) {
+    use std::arch::x86_64::*;
+    // SAFETY: eight rows of eight elements are valid on both sides.
+    unsafe {
+        let row: [__m256; 8] = std::array::from_fn(|k| _mm256_loadu_ps(from.offset(k as isize * from_stride)));
+        let pairs = [
+            _mm256_unpacklo_ps(row[0], row[1]),
+            _mm256_unpackhi_ps(row[0], row[1]),
+            _mm256_unpacklo_ps(row[2], row[3]),
+            _mm256_unpackhi_ps(row[2], row[3]),
+            _mm256_unpacklo_ps(row[4], row[5]),
+            _mm256_unpackhi_ps(row[4], row[5]),
+            _mm256_unpacklo_ps(row[6], row[7]),
+            _mm256_unpackhi_ps(row[6], row[7]),
+        ];
+        let fours = [
+            _mm256_shuffle_ps::<0x44>(pairs[0], pairs[2]),
+            _mm256_shuffle_ps::<0xee>(pairs[0], pairs[2]),
+            _mm256_shuffle_ps::<0x44>(pairs[1], pairs[3]),
+            _mm256_shuffle_ps::<0xee>(pairs[1], pairs[3]),
+            _mm256_shuffle_ps::<0x44>(pairs[4], pairs[6]),
+            _mm256_shuffle_ps::<0xee>(pairs[4], pairs[6]),
+            _mm256_shuffle_ps::<0x44>(pairs[5], pairs[7]),
+            _mm256_shuffle_ps::<0xee>(pairs[5], pairs[7]),
+        ];
+        for k in 0..4 {
+            let low = _mm256_permute2f128_ps::<0x20>(fours[k], fours[k + 4]);
+            let high = _mm256_permute2f128_ps::<0x31>(fours[k], fours[k + 4]);
+            _mm256_storeu_ps(to.offset(k as isize * to_stride), low);
+            _mm256_storeu_ps(to.offset((k as isize + 4) * to_stride), high);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::walk::{Fold, Folder, walk};
 use super::{Extents, Reduction};
 use crate::element::Element;
 use crate::isa::Isa;
-use crate::lanes::{LANES, Lanes, fold_lanes};
+use crate::lanes::{LANES, Lanes, first, fold_lanes};
 use crate::pointwise::{TileFn, bits_of_f64, convert, max_nan, min_nan};
 use std::marker::PhantomData;
 
@@ -67,14 +67,13 @@ impl<S: Lanes, O: F32Op> Fold for F32On<S, O> {
     }
     #[inline(always)]
     unsafe fn load_acc(self, p: *const f32, n: usize) -> S::F {
-        // SAFETY: by contract; the buffer has 16 lanes.
+        // SAFETY: by contract.
         unsafe {
             if n == LANES {
                 return self.0.load(p);
             }
-            let mut lanes = [O::IDENTITY; LANES];
-            std::ptr::copy_nonoverlapping(p.cast::<u8>(), lanes.as_mut_ptr().cast(), n * 4);
-            self.0.load(lanes.as_ptr())
+            let lanes = self.0.load_n(p, n);
+            if O::IDENTITY == 0.0 { lanes } else { self.0.select(first(self.0, n), lanes, self.0.splat(O::IDENTITY)) }
         }
     }
     #[inline(always)]

@@ -5,6 +5,7 @@ use crate::isa::Isa;
 use crate::lanes::{LANES, Lanes, Task, dispatch};
 use crate::shared::{Shared, for_each_task};
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 
 /// Elements folded in lanes before their partial joins the tree.
 const BLOCK: usize = 2048;
@@ -93,40 +94,59 @@ unsafe fn block<F: Fold>(f: F, p: *const u8, n: usize) -> F::Acc {
 /// Folds a run of any length: a balanced tree over its blocks.
 #[inline(always)]
 unsafe fn run<F: Fold>(f: F, p: *const u8, n: usize) -> F::Acc {
-    let mut tree = Tree::new(f);
-    for start in (0..n).step_by(BLOCK) {
+    let mut tree = Tree::<F>::new();
+    let mut start = 0;
+    loop {
         // SAFETY: the block lies within the run.
-        tree.push(f, unsafe { block(f, p.add(start * f.size()), (n - start).min(BLOCK)) });
+        let x = unsafe { block(f, p.add(start * f.size()), (n - start).min(BLOCK)) };
+        start += BLOCK;
+        if start >= n && tree.count == 0 {
+            return x;
+        }
+        tree.push(f, x);
+        if start >= n {
+            return tree.finish(f);
+        }
     }
-    tree.finish(f)
 }
 
 /// Partials joined in pairs as a binary counter carries.
 struct Tree<F: Fold> {
-    partials: [F::Acc; 64],
+    partials: [MaybeUninit<F::Acc>; 64],
     depth: usize,
     count: usize,
 }
 
 impl<F: Fold> Tree<F> {
     #[inline(always)]
-    fn new(f: F) -> Self {
-        Self { partials: [f.identity(); 64], depth: 0, count: 0 }
+    fn new() -> Self {
+        Self { partials: [const { MaybeUninit::uninit() }; 64], depth: 0, count: 0 }
+    }
+    #[inline(always)]
+    fn pop(&mut self) -> F::Acc {
+        self.depth -= 1;
+        // SAFETY: `push` has written every partial below the depth.
+        unsafe { self.partials[self.depth].assume_init() }
     }
     #[inline(always)]
     fn push(&mut self, f: F, mut x: F::Acc) {
         self.count += 1;
         for _ in 0..self.count.trailing_zeros() {
-            self.depth -= 1;
-            x = f.combine_one(self.partials[self.depth], x);
+            x = f.combine_one(self.pop(), x);
         }
-        self.partials[self.depth] = x;
+        self.partials[self.depth] = MaybeUninit::new(x);
         self.depth += 1;
     }
     #[inline(always)]
-    fn finish(self, f: F) -> F::Acc {
-        let start = if self.depth > 0 { self.partials[self.depth - 1] } else { f.identity() };
-        (0..self.depth.saturating_sub(1)).rev().fold(start, |x, k| f.combine_one(self.partials[k], x))
+    fn finish(mut self, f: F) -> F::Acc {
+        if self.depth == 0 {
+            return f.identity();
+        }
+        let mut x = self.pop();
+        while self.depth > 0 {
+            x = f.combine_one(self.pop(), x);
+        }
+        x
     }
 }
 
@@ -211,6 +231,19 @@ impl<F: Folder> Task for Part<'_, F> {
     fn run<S: Lanes>(mut self, s: S) {
         let f = self.folder.on(s);
         let size = f.size();
+        if self.inner == 1 {
+            for o in 0..self.outer {
+                // SAFETY: the rows lie within the input, the outputs within their slice.
+                unsafe {
+                    let x = run(f, self.x.add(o * self.rows * size), self.rows);
+                    match &mut self.to {
+                        To::Partials(partials) => partials[o] = x,
+                        To::Outputs(y) => f.finish(y[o * size..][..size].as_mut_ptr(), x, self.rows),
+                    }
+                }
+            }
+            return;
+        }
         let mut buffer = [f.identity(); COLUMNS];
         for o in 0..self.outer {
             for j in (0..self.columns).step_by(COLUMNS) {
@@ -218,11 +251,7 @@ impl<F: Folder> Task for Part<'_, F> {
                 // SAFETY: the rows lie within the input.
                 unsafe {
                     let x = self.x.add((o * self.rows * self.inner + j) * size);
-                    if self.inner == 1 {
-                        acc[0] = run(f, x, self.rows);
-                    } else {
-                        columns(f, x, self.rows, self.inner * size, acc);
-                    }
+                    columns(f, x, self.rows, self.inner * size, acc);
                 }
                 let first = o * self.columns + j;
                 match &mut self.to {
@@ -255,7 +284,7 @@ impl<F: Folder> Task for Join<'_, F> {
         let (inner, chunks) = (self.inner, self.partials.len() / self.inner);
         if inner == 1 {
             // Chunks are powers of two of blocks, so this is the tree of one run.
-            let mut tree = Tree::new(f);
+            let mut tree = Tree::new();
             self.partials.iter().for_each(|&x| tree.push(f, x));
             // SAFETY: y has one output.
             return unsafe { f.finish(self.y.as_mut_ptr(), tree.finish(f), self.count) };

@@ -2,7 +2,7 @@
 
 use super::{Ptr, Row, expect, for_rows, get, input, largest, log_one, over, put, rows_of, sums};
 use crate::isa::Isa;
-use crate::lanes::Lanes;
+use crate::lanes::{LANES, Lanes};
 use crate::vmath::exp;
 use cornet_error::Result;
 
@@ -20,14 +20,18 @@ impl Row for Softmax {
         unsafe {
             let (x, y, n) = (self.x.at(r * self.n), self.y.at(r * self.n), self.n);
             let m = s.splat(largest(s, x, n));
+            // A last part of a vector stays in a register: reading back what a masked store wrote would stall.
+            let (whole, mut tail) = (n / LANES * LANES, s.splat(0.0));
             let [sum] = sums(
                 s,
                 n,
                 #[inline(always)]
                 |i, w| {
                     let e = exp(s, s.sub(get(s, x, i, w, f32::NEG_INFINITY), m));
-                    if !self.log {
-                        put(s, y, i, w, e);
+                    if w < LANES {
+                        tail = e;
+                    } else if !self.log {
+                        s.store(y.add(i), e);
                     }
                     [e]
                 },
@@ -41,11 +45,12 @@ impl Row for Softmax {
                 );
             } else {
                 let scale = s.splat(1.0 / sum);
-                over(
-                    n,
-                    #[inline(always)]
-                    |i, w| put(s, y, i, w, s.mul(get(s, y, i, w, 0.0), scale)),
-                );
+                for i in (0..whole).step_by(LANES) {
+                    s.store(y.add(i), s.mul(s.load(y.add(i)), scale));
+                }
+                if whole < n {
+                    s.store_n(y.add(whole), s.mul(tail, scale), n - whole);
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ const Q4: [f32; 5] = [0.499_999_97, 0.166_665_45, 0.041_667_465, 0.008_366_427, 
 /// The same with relative error 2^-31.
 const Q5: [f32; 6] = [0.5, 0.166_666_66, 0.041_666_493, 0.008_333_543, 0.001_393_236_5, 0.000_197_643_31];
 
-/// `n` and `r` of the reduction, with `low` (exact remainder of `x`) added to `r`.
+/// `n` and `r` of the reduction.
 #[inline(always)]
 fn reduce<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
     let n = s.round(s.mul(x, s.splat(LOG2_E)));
@@ -22,23 +22,28 @@ fn reduce<S: Lanes>(s: S, x: S::F) -> (S::F, S::F) {
     (n, s.fnma(n, s.splat(LN2_LO), r))
 }
 
+/// Below this `e^x` rounds to zero. Such lanes are set to zero rather than computed: an instruction whose result
+/// underflows takes a hundred times as long, and arguments like -1e9 are how attention masks are written.
+const ZERO_BELOW: f32 = -103.972_1;
+
 /// `e^x`.
 #[inline(always)]
 pub fn exp<S: Lanes>(s: S, x: S::F) -> S::F {
-    let x = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
-    let (n, r) = reduce(s, x);
+    let (zero, tiny) = (s.splat(0.0), s.lt(x, s.splat(ZERO_BELOW)));
+    let (n, r) = reduce(s, s.min(s.splat(89.0), s.select(tiny, zero, x)));
     let p = s.fma(s.mul(r, r), poly(s, r, Q4), r);
-    s.scale2(s.add(p, s.splat(1.0)), n)
+    s.select(tiny, zero, s.scale2(s.add(p, s.splat(1.0)), n))
 }
 
 /// `e^(x + low)` for `|low|` far below one unit in the last place of a large `x`.
 #[inline(always)]
 pub(super) fn exp_sum<S: Lanes>(s: S, x: S::F, low: S::F) -> S::F {
-    let clamped = s.min(s.splat(89.0), s.max(s.splat(-104.0), x));
-    let (n, r) = reduce(s, clamped);
+    let (zero, tiny) = (s.splat(0.0), s.lt(x, s.splat(ZERO_BELOW)));
+    let x = s.min(s.splat(89.0), s.select(tiny, zero, x));
+    let (n, r) = reduce(s, x);
     let r = s.add(r, low);
     let p = s.fma(s.mul(r, r), poly(s, r, Q4), r);
-    s.scale2(s.add(p, s.splat(1.0)), n)
+    s.select(tiny, zero, s.scale2(s.add(p, s.splat(1.0)), n))
 }
 
 /// `e^x - 1`.
