@@ -7,23 +7,6 @@ use crate::nn::ConvOptions;
 use crate::nn::geometry::DataFormat;
 
 impl Tensor {
-    /// The peak signal-to-noise ratio 20 · log₁₀ max - 10 · log₁₀ mean((self - other)²), in decibels, over all elements.
-    ///
-    /// # Errors
-    /// `shape_mismatch` unless both have one shape.
-    ///
-    /// # Source
-    /// Keras 3 `keras.ops.psnr`.
-    #[track_caller]
-    pub fn psnr(&self, other: &Tensor, max_val: f64) -> Tensor {
-        Tensor::lift(|| {
-            if self.shape()? != other.shape()? {
-                fail!(ShapeMismatch, "psnr: expected {}, found {}", self.shape()?, other.shape()?);
-            }
-            Ok(20.0 * max_val.log10() - (self - other).square().mean(&[], false).log10() * 10.0)
-        })
-    }
-
     /// The structural similarity of images, averaged over pixels and channels: one number an image.
     ///
     /// # Errors
