@@ -46,3 +46,8 @@ pub mod prelude {
     pub use crate::training::{FitOptions, Verbose};
     pub use crate::{Array, DType, Error, Function, GradientTape, Result, Tensor, Variable};
 }
+
+/// The examples of the guide, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/graphs.md")]
+struct Guide;
