@@ -2,6 +2,7 @@
 
 mod codes;
 mod layers;
+mod programs;
 mod pure;
 mod steps;
 
@@ -18,6 +19,8 @@ usage: cargo xtask <task>
   clippy    clippy over everything, warnings are errors
   test      the tests, as the README runs them
   doc       builds the documentation, warnings are errors
+  examples  runs every program in examples/
+  program   prints the path of a program or example of the workspace, built: `program NAME`
 ";
 
 fn main() -> ExitCode {
@@ -34,6 +37,8 @@ fn main() -> ExitCode {
         ["clippy"] => steps::clippy(),
         ["test"] => steps::test(),
         ["doc"] => steps::document(),
+        ["examples"] => programs::run_examples(),
+        ["program", name] => programs::print(name),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

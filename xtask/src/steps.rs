@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{codes, layers, pure};
+use crate::{codes, layers, programs, pure};
 
 /// What failed, for a person.
 pub type Outcome = Result<(), String>;
@@ -19,6 +19,7 @@ const STEPS: &[Step] = &[
     ("codes", codes::check),
     ("clippy", clippy),
     ("test", test),
+    ("examples", programs::run_examples),
     ("doc", document),
 ];
 
