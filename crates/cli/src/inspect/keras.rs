@@ -44,12 +44,14 @@ pub fn model(path: &Path, limits: &Limits) -> Result<Report> {
 }
 
 fn heading(file: &KerasFile) -> String {
-    let kind = if file.legacy.is_some() { "Keras model in HDF5" } else { "Keras model" };
-    let class = match &file.config {
-        Value::Null => "weights only".to_string(),
-        config => format!("{} '{}'", word(&config["class_name"]), word(&config["config"]["name"])),
+    let what = match (&file.config, file.legacy.is_some()) {
+        (Value::Null, _) => "Keras weights in HDF5".to_string(),
+        (config, is_legacy) => {
+            let kind = if is_legacy { "Keras model in HDF5" } else { "Keras model" };
+            format!("{kind}: {} '{}'", word(&config["class_name"]), word(&config["config"]["name"]))
+        }
     };
-    let mut rows = vec![vec!["kind".to_string(), format!("{kind}: {class}")]];
+    let mut rows = vec![vec!["kind".to_string(), what]];
     let mut fact = |name: &str, value: String| {
         if !value.is_empty() {
             rows.push(vec![name.to_string(), value]);
