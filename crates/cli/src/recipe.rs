@@ -178,6 +178,14 @@ mod tests {
     }
 
     #[test]
+    fn the_recipe_of_the_manual_works() {
+        let manual = include_str!("../../../docs/command-line.md");
+        let text = manual.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+        let recipe = Recipe::parse(text, "docs/command-line.md").unwrap();
+        assert_eq!(recipe.model(&[28, 28], 0).unwrap().count_params().unwrap(), 101_770);
+    }
+
+    #[test]
     fn a_recipe_that_is_wrong_says_where() {
         let error = Recipe::parse("dataset = \"digits\"\nepoch = 3\n", "my.toml").unwrap_err();
         assert_eq!(error.code(), Code::UnsupportedFormat);
