@@ -41,6 +41,20 @@ pub fn arguments() -> Vec<(&'static str, Type)> {
     ]
 }
 
+/// Values for them, of which some floats are zeros of both signs, infinities and NaN.
+pub fn special_values(random: &mut Random) -> Result<Vec<Array>> {
+    let special = [0.0, -0.0, -0.0, 1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    let seed = random.next();
+    let change = |a: Array| {
+        if !a.dtype().is_float() {
+            return Ok(a);
+        }
+        let values = a.to_f64()?.into_iter().map(|x| if random.below(3) == 0 { *random.pick(&special) } else { x });
+        Array::from_f64(a.dtype(), a.shape(), &values.collect::<Vec<_>>())
+    };
+    values(&mut Random(seed))?.into_iter().map(change).collect()
+}
+
 /// Values for them.
 pub fn values(random: &mut Random) -> Result<Vec<Array>> {
     arguments()
@@ -83,7 +97,7 @@ fn step(random: &mut Random, pool: &[Tensor], ops: &[&'static Op]) -> Tensor {
     let mut any = || random.pick(pool).clone();
     let (a, b) = (any(), any());
     let c = any();
-    match random.below(16) {
+    match random.below(17) {
         0 | 1 => constant(random),
         2 if random.below(2) == 0 => a.transpose(&[]),
         2 => a.transpose(&[]).transpose(&[]),
@@ -96,6 +110,13 @@ fn step(random: &mut Random, pool: &[Tensor], ops: &[&'static Op]) -> Tensor {
         9 => &a + &b,
         10 => &a * &b,
         11 => a.broadcast_to([2, 2, 3]),
+        13 => {
+            let name = ["add", "subtract", "multiply", "divide"][random.below(4)];
+            let number = *random.pick(&[0.0_f32, -0.0, 1.0, -1.0, 2.0, 3.0]);
+            let attrs = Attrs::default().with("value", Array::scalar(number));
+            let node = call(cornet_ops::find("constant").unwrap(), &[], attrs).swap_remove(0);
+            call(cornet_ops::find(name).unwrap(), &[&a.cast(DType::F32), &node], Attrs::default()).swap_remove(0)
+        }
         12 => {
             let name = ["dense", "dense/inner", "a \"quoted\" name"][random.below(3)];
             scope(name, || a.tanh() - b)
