@@ -39,7 +39,7 @@ fn x() -> Tensor {
 /// A function with products, reductions, a kink away from the point and a matrix.
 fn mixed(x: &Tensor) -> Result<Tensor> {
     let m = Tensor::of([[0.5_f64, -1.0, 2.0], [1.5, 0.2, -0.3]]);
-    let y = m.matmul(&x.reshape([3, 1])).reshape([2]);
+    let y = m.matmul(x.reshape([3, 1])).reshape([2]);
     Ok((y.tanh() * y.exp()).maximum(-5.0) + x.square().sum(&[], false))
 }
 
