@@ -45,15 +45,11 @@ pub fn examples(word: &str, folder: Option<&Path>) -> Result<Examples> {
 fn download(dataset: &Dataset) -> Result<()> {
     say(&format!("downloading {} ({})", dataset.name, dataset.licence));
     let mut line = TransferLine::new(stderr(), stderr().is_terminal());
-    let shown = |error: cornet_error::Error| {
-        error.help("give a folder that has the files with --data, or set CORNET_HOME to one that has them in datasets/")
-    };
     fetch_dataset(dataset, &FetchOptions::default(), &mut |transfer| {
         // Progress that cannot be shown is no reason to stop.
         let _ = line.show(transfer);
     })
     .map(|_| ())
-    .map_err(shown)
 }
 
 fn from_file(path: &Path) -> Result<Examples> {

@@ -66,6 +66,12 @@ const SETTINGS: &[Setting] = &[
         unset: || "Mozilla's list".into(),
         refused: |_| None,
     },
+    Setting {
+        name: "HTTPS_PROXY",
+        meaning: "proxy of downloads; also ALL_PROXY, HTTP_PROXY and NO_PROXY",
+        unset: || "none".into(),
+        refused: |_| None,
+    },
 ];
 
 /// Show CPU features, threads, versions and every environment variable that Cornet reads.
