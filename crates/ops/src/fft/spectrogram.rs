@@ -97,6 +97,36 @@ fn overlap_add(frames: &Tensor, stride: usize) -> Result<Tensor> {
 }
 
 impl Tensor {
+    /// Runs of `length` elements of the last axis, every `stride` elements. What is left at the end is dropped.
+    ///
+    /// # Shapes
+    /// `[…, n]` gives `[…, runs, length]`.
+    ///
+    /// ```
+    /// use cornet_ops::Tensor;
+    /// let x = Tensor::of([1, 2, 3, 4, 5, 6]);
+    /// assert_eq!(x.extract_sequences(3, 2).to_vec::<i32>()?, [1, 2, 3, 3, 4, 5]);
+    /// # Ok::<(), cornet_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `invalid_argument` for a length or stride of zero; `rank_mismatch` for a scalar.
+    ///
+    /// # Source
+    /// Keras 3 `keras.ops.extract_sequences`.
+    #[track_caller]
+    pub fn extract_sequences(&self, length: usize, stride: usize) -> Tensor {
+        Tensor::lift(|| {
+            if length == 0 || stride == 0 {
+                fail!(InvalidArgument, "length and stride: expected at least 1, found {length} and {stride}");
+            }
+            let Some(&n) = self.shape()?.last() else { fail!(RankMismatch, "expected at least 1 axis, found 0") };
+            let count = if n < length { 0 } else { (n - length) / stride + 1 };
+            let at: Vec<i32> = (0..count * length).map(|i| (i / length * stride + i % length) as i32).collect();
+            Ok(self.take(&Tensor::from_slice(&at, [count, length]), -1))
+        })
+    }
+
     /// The Fourier transforms of overlapping frames of a signal, as real and imaginary parts.
     ///
     /// # Shapes
@@ -129,9 +159,7 @@ impl Tensor {
             if samples < size {
                 fail!(DimMismatch, "signal: expected at least {size} samples, found {samples}");
             }
-            let count = (samples - size) / stride + 1;
-            let at: Vec<i32> = (0..count * size).map(|i| (i / size * stride + i % size) as i32).collect();
-            let mut frames = x.take(&Tensor::from_slice(&at, [count, size]), -1);
+            let mut frames = x.extract_sequences(size, stride);
             if let Some(window) = options.window()? {
                 frames = frames * window;
             }

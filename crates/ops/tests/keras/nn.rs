@@ -217,8 +217,11 @@ fn unaligned_labels() {
     both("repeated", logits.ctc_decode(&lengths, CtcDecoder::Greedy { merge_repeated: false }, -1));
     // The two likeliest labellings of the second example differ by 2e-8 in log-probability, which TensorFlow's float32
     // puts the other way round; their scores agree.
-    let (_, scores) = logits.ctc_decode(&lengths, CtcDecoder::Beam { width: 50, top_paths: 3 }, 0);
+    let (found, scores) = logits.ctc_decode(&lengths, CtcDecoder::Beam { width: 50, top_paths: 3 }, 0);
     close("ctc_decode.beam.1", &scores, 2e-5);
+    let labels_of = |path: usize, example: usize| found.slice(&[path, example, 0], &[1, 1, 4]).to_vec::<i32>().unwrap();
+    assert_eq!([labels_of(0, 0), labels_of(1, 0)], [[2, 1, 3, 1], [2, 1, 3, 2]]);
+    assert_eq!([labels_of(0, 2), labels_of(2, 2)], [[1, 3, 1, 4], [2, 3, 1, 4]]);
     let impossible = labels.ctc_loss(&logits, &known, &Tensor::of([2_i32, 5, 7]), 0).to_vec::<f32>().unwrap();
     assert!(impossible[0].is_infinite() && impossible[1].is_finite());
 }
