@@ -89,13 +89,21 @@ fn a_killed_writer_leaves_a_whole_file() {
     save(&path, 0);
     let mut generations = std::collections::BTreeSet::new();
     for turn in 0..25 {
+        let before = std::fs::metadata(&path).unwrap().modified().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["child_that_saves_forever", "--exact"])
             .env(CHILD, &path)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(5 + 3 * turn));
+        // On a busy machine the child needs a while to its first save; from then on any moment will do.
+        for _ in 0..2000 {
+            if std::fs::metadata(&path).unwrap().modified().unwrap() != before {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(3 * turn));
         child.kill().unwrap();
         child.wait().unwrap();
         let archive = Archive::open(&path, &Limits::default()).unwrap();

@@ -147,13 +147,21 @@ fn a_killed_save_leaves_a_whole_model() {
     write(&path, &file(0.0)).unwrap();
     let mut seen = std::collections::BTreeSet::new();
     for turn in 0..20 {
+        let before = std::fs::metadata(&path).unwrap().modified().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["child_that_saves_forever", "--exact"])
             .env(CHILD, &path)
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(10 + 4 * turn));
+        // On a busy machine the child needs a while to its first save; from then on any moment will do.
+        for _ in 0..2000 {
+            if std::fs::metadata(&path).unwrap().modified().unwrap() != before {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::thread::sleep(Duration::from_millis(4 * turn));
         child.kill().unwrap();
         child.wait().unwrap();
         let found = read(&path, &Limits::default()).unwrap();
