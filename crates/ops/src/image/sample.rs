@@ -77,7 +77,7 @@ fn inside(index: &Tensor, size: usize, mode: FillMode) -> Tap {
     let size = size as i32;
     let mirror = |index: &Tensor, size: i32| {
         let s = size - 1;
-        if s == 0 { index * 0 } else { (wrapped(&(index + s), 2 * s) - s).abs() }
+        if s == 0 { Tensor::zeros_like(index) } else { (wrapped(&(index + s), 2 * s) - s).abs() }
     };
     let (index, inside) = match mode {
         FillMode::Constant(_) => {
@@ -320,7 +320,7 @@ impl Tensor {
             if sigma.is_nan() || sigma <= 0.0 || sigma > 1e4 {
                 fail!(InvalidArgument, "sigma: expected a positive number, found {sigma}");
             }
-            let size = 6 * sigma as usize | 1;
+            let size = (6 * sigma as usize) | 1;
             batched(self, options.data_format, |x| {
                 let shape = x.shape()?;
                 let (batch, height, width) = (shape[0], shape[1], shape[2]);

@@ -35,7 +35,7 @@ impl Example<'_> {
 
     /// The class of a state: blanks between labels.
     fn class(&self, state: usize) -> usize {
-        if state % 2 == 0 { self.blank } else { self.labels[state / 2] }
+        if state.is_multiple_of(2) { self.blank } else { self.labels[state / 2] }
     }
 
     /// Whether a state may follow the one two before it: it is a label, and another one.
