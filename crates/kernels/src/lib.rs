@@ -2,6 +2,7 @@
 
 pub mod conv;
 pub mod copy;
+pub mod denormals;
 pub mod element;
 pub mod gemm;
 pub mod isa;

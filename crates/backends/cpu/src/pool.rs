@@ -16,7 +16,10 @@ fn configured() -> usize {
 }
 
 fn build(threads: usize) -> ThreadPool {
-    let named = || rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|i| format!("cornet-{i}"));
+    let named = || {
+        let builder = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        builder.thread_name(|i| format!("cornet-{i}")).start_handler(|_| cornet_kernels::denormals::flush())
+    };
     // A system that refuses threads still has this one; rayon then builds the pool on it.
     named().build().or_else(|_| named().num_threads(1).use_current_thread().build()).expect("a pool of this thread")
 }
