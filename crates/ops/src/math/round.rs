@@ -34,7 +34,7 @@ impl Tensor {
     pub fn round_to(&self, decimals: i32) -> Tensor {
         Tensor::lift(|| {
             let dtype = self.dtype()?;
-            let factor = 10.0_f64.powi(decimals.abs());
+            let factor = 10.0_f64.powi(decimals.saturating_abs());
             Ok(match (dtype.is_inexact(), decimals) {
                 (_, 0) => self.round(),
                 (false, 1..) => self.clone(),
