@@ -137,6 +137,19 @@ impl Array {
         }
     }
 
+    /// Exchanges the elements with a buffer of the same length, without a copy. False, and nothing happens, where the data
+    /// are shared, of another length, or strings.
+    pub fn swap_buffer(&mut self, buffer: &mut Buffer) -> bool {
+        let Data::Bytes(own) = &mut self.data else { return false };
+        match Arc::get_mut(own) {
+            Some(own) if own.bytes().len() == buffer.bytes().len() => {
+                std::mem::swap(own, buffer);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// True when no other array shares the data, so that writing copies nothing.
     pub fn is_unique(&mut self) -> bool {
         match &mut self.data {

@@ -20,6 +20,9 @@ pub(crate) struct Plan {
     idle: Mutex<Vec<Memory>>,
 }
 
+/// Results from this size on are exchanged rather than copied.
+const EXCHANGED_BYTES: usize = 64 << 10;
+
 /// The buffers of one run, made once.
 struct Memory {
     slots: Vec<Buffer>,
@@ -170,11 +173,18 @@ impl Plan {
         Ok(())
     }
 
-    fn write_outputs(&self, arguments: &[&Array], memory: &Memory, outputs: &mut Vec<Array>) -> Result<()> {
+    /// Hands the results over: large ones in buffers of their own by exchange with the caller's array, others by copy.
+    fn write_outputs(&self, arguments: &[&Array], memory: &mut Memory, outputs: &mut Vec<Array>) -> Result<()> {
         outputs.truncate(self.lowered.outputs.len());
         for (i, (place, ty)) in self.lowered.outputs.iter().enumerate() {
             let reusable =
                 ty.dtype != DType::Str && outputs.get_mut(i).is_some_and(|a| Type::of(a) == *ty && a.is_unique());
+            let alone = || self.lowered.outputs.iter().filter(|(p, _)| p == place).count() == 1;
+            if let (true, Place::Slot(slot)) = (reusable && bytes_of(ty) >= EXCHANGED_BYTES && alone(), *place)
+                && outputs[i].swap_buffer(&mut memory.slots[slot])
+            {
+                continue;
+            }
             if reusable {
                 let bytes = &self.bytes(*place, arguments, memory)?[..bytes_of(ty)];
                 outputs[i].bytes_mut().copy_from_slice(bytes);
@@ -228,7 +238,7 @@ impl Executable for Plan {
         let mut memory = found.unwrap_or_else(|| self.new_memory());
         self.check_out(&mut memory)?;
         let result = pool::install(|| self.run_steps(arguments, &mut memory))
-            .and_then(|()| self.write_outputs(arguments, &memory, outputs));
+            .and_then(|()| self.write_outputs(arguments, &mut memory, outputs));
         self.check_in(&mut memory);
         idle().push(memory);
         result

@@ -138,3 +138,13 @@ fn slices_and_flips_are_read_where_they_lie() -> Result<()> {
     assert!(!plan.contains("reference"), "{plan}");
     Ok(())
 }
+
+#[test]
+fn large_results_are_handed_over_and_come_out_right_every_time() -> Result<()> {
+    agree(&[ramp(&[300, 100]), ramp(&[100])], |x| {
+        let y = &x[0] + &x[1];
+        let z = &y * 2.0;
+        Ok(vec![y.clone(), z.clone(), z.tanh(), y])
+    })?;
+    Ok(())
+}
