@@ -61,7 +61,7 @@ fn a_dense_model_learns_predicts_and_survives_its_file() {
     std::fs::remove_file(&path).unwrap();
     assert_eq!(loaded.predict(&x).unwrap(), predictions);
     // The optimizer goes on where it stopped.
-    let more = |m: &Sequential| m.fit(&x, &y, quiet()).unwrap().last("loss").unwrap();
+    let more = |m: &dyn Model| m.fit(&x, &y, quiet()).unwrap().last("loss").unwrap();
     assert_eq!(more(&model), more(&loaded));
 }
 

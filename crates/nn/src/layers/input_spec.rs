@@ -1,7 +1,9 @@
 //! What a layer expects of its input.
 
-use cornet_error::{Result, err};
+use cornet_error::{Result, err, fail};
 use cornet_tensor::Shape;
+
+use crate::shape::PartialShape;
 
 /// Expectations on the rank and on sizes of axes, checked before a layer is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,16 +39,27 @@ impl InputSpec {
     /// # Errors
     /// `rank_mismatch`, `dim_mismatch`.
     pub fn check(&self, shape: &Shape) -> Result<()> {
+        self.check_partial(&PartialShape::from(shape.clone()))
+    }
+
+    /// The same where sizes may be open; those fit.
+    ///
+    /// # Errors
+    /// As [`InputSpec::check`].
+    pub fn check_partial(&self, shape: &PartialShape) -> Result<()> {
         let found = shape.rank();
         if let Some(rank) = self.rank.filter(|&rank| rank != found) {
-            return Err(err!(RankMismatch, "axes of the input: expected {rank}, found {found}"));
+            fail!(RankMismatch, "axes of the input: expected {rank}, found {found}");
         }
         if found < self.min_rank {
-            return Err(err!(RankMismatch, "axes of the input: expected at least {}, found {found}", self.min_rank));
+            fail!(RankMismatch, "axes of the input: expected at least {}, found {found}", self.min_rank);
         }
         for &(axis, expected) in &self.axes {
-            let size = shape[shape.axis(axis)?];
-            if size != expected {
+            let place = if axis < 0 { found.checked_sub(axis.unsigned_abs()) } else { Some(axis as usize) };
+            let Some(size) = place.and_then(|place| shape.get(place)) else {
+                fail!(RankMismatch, "axes of the input: expected one at {axis}, found {found} axes");
+            };
+            if let Some(size) = size.filter(|&size| size != expected) {
                 let which = if axis == -1 { "last axis".into() } else { format!("axis {axis}") };
                 return Err(err!(DimMismatch, "{which} of the input: expected {expected}, found {size}"));
             }

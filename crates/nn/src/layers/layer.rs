@@ -7,10 +7,11 @@ use std::sync::{Arc, OnceLock};
 use cornet_error::{Error, Result, err};
 use cornet_ops::random::SeedGenerator;
 use cornet_ops::{Tensor, current_scope, scope};
+use cornet_tensor::DType;
 use serde_json::{Map, Value, json};
 use smallvec::SmallVec;
 
-use super::{Context, InputSpec, Weight, Weights};
+use super::{Arguments, Call, Context, InputSpec, Masks, Outputs, Tensors, Weight, Weights};
 use crate::arg::Arg;
 use crate::dtype_policy::DTypePolicy;
 use crate::names::auto_name;
@@ -18,9 +19,6 @@ use crate::random::Seeds;
 use crate::regularizers::Regularizer;
 use crate::saving::config::{self, Config};
 use crate::shape::PartialShape;
-
-/// Results of a layer: one for most.
-pub type Tensors = SmallVec<[Tensor; 1]>;
 
 /// A layer. It is written once, against tensors, and so runs eagerly, traced and differentiated.
 pub trait Layer: Send + Sync + Any {
@@ -46,17 +44,73 @@ pub trait Layer: Send + Sync + Any {
         InputSpec::default()
     }
 
+    /// The names of the inputs in Keras's `call`, for those whose inputs come one by one, such as `query` and `value`.
+    /// Layers that take one input or a list, as most do, have none.
+    fn input_names(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether a single input is written as a list of one in a model file, as merging layers' is.
+    fn takes_list(&self) -> bool {
+        false
+    }
+
     /// The outputs for these inputs. Call layers through [`apply`], which builds, checks and places errors.
     ///
     /// # Errors
     /// What does not fit.
-    fn call(&self, inputs: &[Tensor], context: &Context) -> Result<Tensors>;
+    fn call(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Tensors>;
+
+    /// Whether the layer knows what to do with masks. One that does not loses them.
+    fn supports_masking(&self) -> bool {
+        false
+    }
+
+    /// The masks of the outputs, of a layer that supports masking: those of the inputs, one for one.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn compute_mask(&self, _inputs: &[Tensor], call: &Call<'_>) -> Result<Masks> {
+        Ok(call.masks.iter().cloned().collect())
+    }
+
+    /// Whether inputs of another float are brought to the dtype that the layer computes in.
+    fn autocast(&self) -> bool {
+        true
+    }
+
+    /// The dtypes of the outputs for inputs of these dtypes: the one that the layer computes in.
+    fn compute_output_dtype(&self, _inputs: &[DType], outputs: usize) -> Vec<DType> {
+        vec![self.base().policy().compute_dtype(); outputs]
+    }
 
     /// The shapes of the outputs for inputs of these shapes.
     ///
     /// # Errors
     /// What does not fit.
     fn compute_output_shape(&self, inputs: &[PartialShape]) -> Result<Vec<PartialShape>>;
+
+    /// The same for a call with further arguments that change what comes out, such as `return_attention_scores`.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn compute_output_shape_with(
+        &self,
+        inputs: &[PartialShape],
+        _arguments: &Map<String, Value>,
+    ) -> Result<Vec<PartialShape>> {
+        self.compute_output_shape(inputs)
+    }
+
+    /// Outputs and their masks: what [`apply`] calls. Models answer both at once.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn call_masked(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Outputs> {
+        let tensors = self.call(inputs, call)?;
+        let masks = if self.supports_masking() { self.compute_mask(inputs, call)? } else { Masks::new() };
+        Ok(Outputs { tensors, masks })
+    }
 
     /// Layers that are parts of this one, with their places in a weights file, such as `cell` or `layers/dense`.
     fn parts(&self) -> Vec<(String, Arc<dyn Layer>)> {
@@ -68,12 +122,36 @@ pub trait Layer: Send + Sync + Any {
         false
     }
 
-    /// The shape that the layer was built for, if it has one input.
-    fn build_shape(&self) -> Option<PartialShape> {
-        match self.base().build_shapes() {
-            [shape] => Some(shape.clone()),
-            _ => None,
+    /// What is saved of the build: the shape or shapes that the layer was built for, if the class has a build.
+    fn build_config(&self) -> Option<Value> {
+        let shapes = self.base().build_shapes();
+        match (self.has_build(), shapes, self.input_names()) {
+            (false, ..) | (_, [], _) => None,
+            (_, [shape], []) => Some(json!({"input_shape": shape.to_json()})),
+            (_, shapes, []) => {
+                Some(json!({"input_shape": shapes.iter().map(PartialShape::to_json).collect::<Vec<_>>()}))
+            }
+            (_, shapes, names) => {
+                let named = names.iter().zip(shapes).map(|(name, shape)| (format!("{name}_shape"), shape.to_json()));
+                Some(json!({"shapes_dict": named.collect::<Map<_, _>>()}))
+            }
         }
+    }
+
+    /// What is saved beside config and weights, such as vocabularies: the names and contents of files.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    fn assets(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        Ok(Vec::new())
+    }
+
+    /// Takes what [`Layer::assets`] gave, before the layer is called.
+    ///
+    /// # Errors
+    /// `corrupt`.
+    fn load_assets(&self, _assets: &[(String, Vec<u8>)]) -> Result<()> {
+        Ok(())
     }
 
     /// The whole config: name, trainable, dtype, and the arguments.
@@ -89,6 +167,11 @@ pub trait Layer: Send + Sync + Any {
     /// The module of Keras that has the class.
     fn module(&self) -> &str {
         "keras.layers"
+    }
+
+    /// The name under which Keras has registered the class, if it is none of its public ones.
+    fn registered_name(&self) -> Option<&str> {
+        None
     }
 
     /// The name.
@@ -296,30 +379,40 @@ pub fn build(layer: &dyn Layer, inputs: &[PartialShape], parent: &str, seeds: &S
 /// # Errors
 /// What does not fit, with the layer's place.
 pub fn apply(layer: &dyn Layer, inputs: &[Tensor], context: &Context) -> Result<Tensors> {
+    Ok(apply_call(layer, inputs, &Call { context, masks: &[], arguments: &Arguments::new() })?.tensors)
+}
+
+/// The same with masks and further arguments.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_call(layer: &dyn Layer, inputs: &[Tensor], call: &Call<'_>) -> Result<Outputs> {
     if !layer.base().is_built() {
         let shapes = inputs.iter().map(|x| Ok(PartialShape::of_batch(&x.shape()?))).collect::<Result<Vec<_>>>()?;
         build(layer, &shapes, "", &Seeds::common())?;
     }
     located(&place(layer), || {
         let dtype = layer.base().policy().compute_dtype();
+        let is_cast = layer.autocast() && dtype.is_float();
         let spec = layer.input_spec();
         let mut ready = SmallVec::<[Tensor; 2]>::new();
         for input in inputs {
             spec.check(&input.shape()?).map_err(|e| describe(e, layer, input))?;
-            let is_other_float = input.dtype()?.is_float() && input.dtype()? != dtype && dtype.is_float();
+            let is_other_float = is_cast && input.dtype()?.is_float() && input.dtype()? != dtype;
             ready.push(if is_other_float { input.cast(dtype) } else { input.clone() });
         }
-        let outputs = layer.call(&ready, context)?;
-        for output in &outputs {
+        let Outputs { tensors, mut masks } = layer.call_masked(&ready, call)?;
+        for output in &tensors {
             if let Some(error) = output.error() {
                 return Err(error.clone());
             }
             if let Some(regularizer) = layer.base().activity_regularizer {
                 let batch = output.shape()?.first().copied().unwrap_or(1).max(1);
-                context.add_loss(regularizer.penalty(output) / batch as f64);
+                call.add_loss(regularizer.penalty(output) / batch as f64);
             }
         }
-        Ok(outputs)
+        masks.resize(tensors.len(), None);
+        Ok(Outputs { tensors, masks })
     })
 }
 
@@ -336,10 +429,11 @@ fn describe(error: Error, layer: &dyn Layer, input: &Tensor) -> Error {
 /// The layer as an object of a config.
 pub fn layer_to_json(layer: &dyn Layer) -> Value {
     let mut object = config::object(layer.module(), layer.class_name(), layer.config());
-    if layer.has_build()
-        && let Some(shape) = layer.build_shape()
-    {
-        object["build_config"] = json!({"input_shape": shape.to_json()});
+    if let Some(name) = layer.registered_name() {
+        object["registered_name"] = name.into();
+    }
+    if let Some(build) = layer.build_config() {
+        object["build_config"] = build;
     }
     object
 }

@@ -7,10 +7,11 @@ use cornet_error::{Result, err};
 use serde_json::Value;
 
 use super::{
-    Activation, AveragePooling1D, AveragePooling2D, AveragePooling3D, Conv1D, Conv2D, Conv3D, Dense, Dropout, Flatten,
-    InputLayer, Layer, MaxPooling1D, MaxPooling2D, MaxPooling3D,
+    Activation, Add, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D, Concatenate, Conv1D, Conv2D,
+    Conv3D, Dense, Dropout, Flatten, InputLayer, Layer, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum,
+    Multiply, Subtract,
 };
-use crate::models::Sequential;
+use crate::models::{Functional, Sequential};
 use crate::saving::config::Config;
 
 /// Makes a layer from the arguments in its config.
@@ -26,20 +27,28 @@ macro_rules! layers {
 
 layers! {
     Activation
+    Add
+    Average
     AveragePooling1D
     AveragePooling2D
     AveragePooling3D
+    Concatenate
     Conv1D
     Conv2D
     Conv3D
     Dense
     Dropout
     Flatten
+    Functional
     InputLayer
     MaxPooling1D
     MaxPooling2D
     MaxPooling3D
+    Maximum
+    Minimum
+    Multiply
     Sequential
+    Subtract
 }
 
 /// Layers of the program, by registered name.

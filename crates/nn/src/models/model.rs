@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use cornet_error::{Error, Result, err, fail};
 use cornet_ops::Tensor;
-use cornet_tensor::Array;
+use cornet_tensor::{Array, DType};
+use serde_json::{Map, Value};
 
 use super::summary_table::{Summary, SummaryLayout, SummaryRow, WeightCount, shape_text};
 use crate::arg::Arg;
 use crate::layers::layer::located;
-use crate::layers::{Context, Layer, Tensors, Weight};
+use crate::layers::{Arguments, Call, Context, InputSpec, Layer, LayerBase, Masks, Outputs, Tensors, Weight, Weights};
 use crate::losses::Loss;
 use crate::metrics::Metrics;
 use crate::optimizers::{Optimizer, OptimizerArg};
@@ -19,10 +20,21 @@ use crate::training::{
     self, Compiled, EvaluateOptions, FitOptions, History, IntoArrays, Logs, PredictOptions, Trainer,
 };
 
+/// A model of any kind, as it comes from a file.
+pub type BoxedModel = Box<dyn Model>;
+
 /// What all models can do: train, evaluate, predict, describe, save. A model is a layer, too.
 pub trait Model: Layer {
     /// The model as an object.
     fn as_model(&self) -> &dyn Model;
+
+    /// The model in a box, as functions that take any model want it.
+    fn boxed(self) -> BoxedModel
+    where
+        Self: Sized,
+    {
+        Box::new(self)
+    }
 
     /// How it is trained.
     fn trainer(&self) -> &Trainer;
@@ -38,6 +50,16 @@ pub trait Model: Layer {
 
     /// The shapes it takes, if it is built.
     fn input_shapes(&self) -> Option<Vec<PartialShape>>;
+
+    /// The names of the inputs, which arrays may be given by.
+    fn entry_names(&self) -> Vec<String> {
+        vec![self.name().to_owned()]
+    }
+
+    /// The names of the outputs, which losses, metrics and targets may be given by: those of the layers that give them.
+    fn output_names(&self) -> Vec<String> {
+        self.layers().last().map(|layer| layer.name().to_owned()).into_iter().collect()
+    }
 
     /// Where seeds come from that nobody gives: for weights, dropout and the order of samples.
     fn seeds(&self) -> Seeds {
@@ -82,9 +104,18 @@ pub trait Model: Layer {
     /// # Errors
     /// What does not fit, with the layer's place.
     fn forward_in(&self, inputs: &[Tensor], context: &Context) -> Result<Tensors> {
+        Ok(self.forward_masked(inputs, context)?.tensors)
+    }
+
+    /// Calls the model on its inputs; the outputs with the masks that reach them.
+    ///
+    /// # Errors
+    /// What does not fit, with the layer's place.
+    fn forward_masked(&self, inputs: &[Tensor], context: &Context) -> Result<Outputs> {
         let shapes = inputs.iter().map(|x| Ok(PartialShape::of_batch(&x.shape()?))).collect::<Result<Vec<_>>>()?;
         self.build_for(&self.input_shapes().unwrap_or(shapes))?;
-        located(self.name(), || self.call(inputs, context))
+        let call = Call { context, masks: &[], arguments: &Arguments::new() };
+        located(self.name(), || self.call_masked(inputs, &call))
     }
 
     /// Sets loss, optimizer and metrics, by word or as objects: `compile("adam", "mse", ["mae"])`, `()` for no metrics.
@@ -309,4 +340,117 @@ fn sum(sizes: impl Iterator<Item = (usize, usize)>) -> WeightCount {
 pub(crate) fn not_compiled(model: &dyn Model, call: &str) -> Error {
     err!(InvalidState, "{call}: expected a compiled model, found '{}' without loss and optimizer", model.name())
         .help("call compile(optimizer, loss, metrics) first")
+}
+
+/// A boxed model is a model, and so a layer.
+impl Layer for BoxedModel {
+    fn class_name(&self) -> &str {
+        (**self).class_name()
+    }
+
+    fn base(&self) -> &LayerBase {
+        (**self).base()
+    }
+
+    fn arguments(&self) -> Map<String, Value> {
+        (**self).arguments()
+    }
+
+    fn build(&self, inputs: &[PartialShape], weights: &mut Weights<'_>) -> Result<()> {
+        (**self).build(inputs, weights)
+    }
+
+    fn input_spec(&self) -> InputSpec {
+        (**self).input_spec()
+    }
+
+    fn call(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Tensors> {
+        (**self).call(inputs, call)
+    }
+
+    fn supports_masking(&self) -> bool {
+        (**self).supports_masking()
+    }
+
+    fn compute_mask(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Masks> {
+        (**self).compute_mask(inputs, call)
+    }
+
+    fn call_masked(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Outputs> {
+        (**self).call_masked(inputs, call)
+    }
+
+    fn autocast(&self) -> bool {
+        (**self).autocast()
+    }
+
+    fn compute_output_dtype(&self, inputs: &[DType], outputs: usize) -> Vec<DType> {
+        (**self).compute_output_dtype(inputs, outputs)
+    }
+
+    fn compute_output_shape(&self, inputs: &[PartialShape]) -> Result<Vec<PartialShape>> {
+        (**self).compute_output_shape(inputs)
+    }
+
+    fn parts(&self) -> Vec<(String, Arc<dyn Layer>)> {
+        (**self).parts()
+    }
+
+    fn has_build(&self) -> bool {
+        (**self).has_build()
+    }
+
+    fn build_config(&self) -> Option<Value> {
+        (**self).build_config()
+    }
+
+    fn config(&self) -> Map<String, Value> {
+        (**self).config()
+    }
+
+    fn module(&self) -> &str {
+        (**self).module()
+    }
+
+    fn registered_name(&self) -> Option<&str> {
+        (**self).registered_name()
+    }
+}
+
+impl Model for BoxedModel {
+    fn as_model(&self) -> &dyn Model {
+        (**self).as_model()
+    }
+
+    fn boxed(self) -> BoxedModel {
+        self
+    }
+
+    fn trainer(&self) -> &Trainer {
+        (**self).trainer()
+    }
+
+    fn layers(&self) -> Vec<Arc<dyn Layer>> {
+        (**self).layers()
+    }
+
+    fn build_for(&self, inputs: &[PartialShape]) -> Result<()> {
+        (**self).build_for(inputs)
+    }
+
+    fn input_shapes(&self) -> Option<Vec<PartialShape>> {
+        (**self).input_shapes()
+    }
+
+    fn entry_names(&self) -> Vec<String> {
+        (**self).entry_names()
+    }
+
+    fn output_names(&self) -> Vec<String> {
+        (**self).output_names()
+    }
+
+    fn seeds(&self) -> Seeds {
+        (**self).seeds()
+    }
 }

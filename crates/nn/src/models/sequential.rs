@@ -9,7 +9,10 @@ use smallvec::smallvec;
 use super::Model;
 use crate::layers::layer::{located, place};
 use crate::layers::registry::layer_from_json;
-use crate::layers::{Context, InputLayer, IntoLayer, Layer, LayerBase, Tensors, Weights, apply, build, layer_to_json};
+use crate::layers::{
+    Arguments, Call, InputLayer, IntoLayer, Layer, LayerBase, Outputs, Tensors, Weights, apply_call, build,
+    layer_to_json,
+};
 use crate::random::Seeds;
 use crate::saving::config::{Config, map};
 use crate::shape::PartialShape;
@@ -201,8 +204,8 @@ impl Layer for Sequential {
         let entry = self.entry.get().map(|entry| layer_to_json(&**entry));
         let layers: Vec<Value> = entry.into_iter().chain(self.layers.iter().map(|l| layer_to_json(&**l))).collect();
         let mut config = map(json!({"layers": layers}));
-        if let Some(shape) = self.build_shape() {
-            config.insert("build_input_shape".into(), shape.to_json());
+        if let Some(entry) = self.entry.get() {
+            config.insert("build_input_shape".into(), entry.batch_shape().to_json());
         }
         config
     }
@@ -211,36 +214,55 @@ impl Layer for Sequential {
         true
     }
 
-    fn build_shape(&self) -> Option<PartialShape> {
-        self.entry.get().map(|entry| entry.batch_shape().clone())
+    fn build_config(&self) -> Option<Value> {
+        self.entry.get().map(|entry| json!({"input_shape": entry.batch_shape().to_json()}))
     }
 
     fn build(&self, inputs: &[PartialShape], weights: &mut Weights<'_>) -> Result<()> {
         self.build_with(&inputs[0], weights.path(), weights.seeds())
     }
 
-    fn call(&self, inputs: &[Tensor], context: &Context) -> Result<Tensors> {
+    fn autocast(&self) -> bool {
+        false
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
+    fn call(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Tensors> {
+        Ok(self.call_masked(inputs, call)?.tensors)
+    }
+
+    fn call_masked(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Outputs> {
         let Some(entry) = self.entry.get() else {
             return Err(err!(InvalidState, "{} is called before it is built", self.base.name()));
         };
         let mut x = entry.adapt(&inputs[0])?;
+        let mut mask = call.mask(0).cloned();
         // A layer that refuses the input says more than the entry; the entry speaks if none does.
         let mismatch = located(&place(&**entry), || entry.check(&x));
+        let mut arguments = Arguments::new();
+        if let Some(training) = call.arguments.flag("training") {
+            arguments = arguments.with_value("training", training);
+        }
         for (index, layer) in self.layers.iter().enumerate() {
-            let outputs = apply(&**layer, &[x], context).map_err(|error| match error.code() {
+            let call = Call { context: call.context, masks: &[mask], arguments: &arguments };
+            let mut outputs = apply_call(&**layer, &[x], &call).map_err(|error| match error.code() {
                 Code::DimMismatch | Code::RankMismatch | Code::ShapeMismatch => error.help(self.advice(index, entry)),
                 _ => error,
             })?;
-            x = match &outputs[..] {
-                [one] => one.clone(),
-                several => {
-                    let (name, found) = (layer.name(), several.len());
+            mask = outputs.masks.pop().flatten();
+            x = match (outputs.tensors.pop(), outputs.tensors.len()) {
+                (Some(one), 0) => one,
+                (_, others) => {
+                    let (name, found) = (layer.name(), others + 1);
                     return Err(err!(InvalidArgument, "layer '{name}': expected one output, found {found}")
                         .help("layers of several outputs belong in a functional model"));
                 }
             };
         }
-        mismatch.map(|()| smallvec![x])
+        mismatch.map(|()| Outputs { tensors: smallvec![x], masks: smallvec![mask] })
     }
 
     fn compute_output_shape(&self, inputs: &[PartialShape]) -> Result<Vec<PartialShape>> {
@@ -268,6 +290,10 @@ impl Model for Sequential {
 
     fn seeds(&self) -> Seeds {
         self.seeds.clone()
+    }
+
+    fn entry_names(&self) -> Vec<String> {
+        self.entry.get().map(|entry| entry.base().name().to_owned()).into_iter().collect()
     }
 
     fn build_for(&self, inputs: &[PartialShape]) -> Result<()> {

@@ -16,7 +16,7 @@ use super::config::{self, Config};
 use crate::layers::{Layer, layer_to_json};
 use crate::losses::Loss;
 use crate::metrics::{MetricArg, Metrics};
-use crate::models::{Model, Sequential};
+use crate::models::{BoxedModel, Functional, Model, Sequential};
 use crate::optimizers::{OptimizerArg, optimizer_to_json};
 use crate::training::Compiled;
 
@@ -75,12 +75,16 @@ pub fn model_to_json(model: &dyn Model) -> Result<Value> {
 ///
 /// # Errors
 /// `unsupported` for classes and arguments that Cornet does not have; `unsafe_content` for code; `corrupt`.
-pub fn model_from_json(object: &Value, compile: bool) -> Result<Sequential> {
+pub fn model_from_json(object: &Value, compile: bool) -> Result<BoxedModel> {
     let config = Config::of(object)?;
-    if config.class() != "Sequential" {
-        return Err(err!(Unsupported, "model: expected Sequential, found {}", config.class()));
-    }
-    let model = Sequential::from_config(&config)?;
+    let model: BoxedModel = match config.class() {
+        "Sequential" => Sequential::from_config(&config)?.boxed(),
+        "Functional" | "Model" => Functional::from_config(&config)?.boxed(),
+        class => {
+            return Err(err!(Unsupported, "model: expected Sequential or Functional, found {class}")
+                .help("a model class of its own is Python code: rebuild it with layers, or export what it computes"));
+        }
+    };
     config.finish()?;
     match &object["compile_config"] {
         Value::Object(_) if compile => {
@@ -132,7 +136,9 @@ pub fn save_model(model: &dyn Model, path: &Path) -> Result<()> {
         weights.set("optimizer", Saved::new(base.name(), values(&base.variables())?));
     }
     let config = model_to_json(model)?;
-    let file = KerasFile { metadata: Metadata::now(), config, weights, assets: BTreeMap::new(), legacy: None };
+    let mut assets = BTreeMap::new();
+    collect_assets(model, "", &mut assets)?;
+    let file = KerasFile { metadata: Metadata::now(), config, weights, assets, legacy: None };
     format::write(path, &file)
 }
 
@@ -156,6 +162,29 @@ fn store(model: &dyn Model) -> Result<WeightStore> {
     Ok(store)
 }
 
+/// The files that layers keep beside their weights, by path.
+fn collect_assets(layer: &dyn Layer, path: &str, assets: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+    for (name, content) in layer.assets()? {
+        assets.insert(joined(path, &name), content);
+    }
+    layer.parts().iter().try_for_each(|(place, part)| collect_assets(&**part, &joined(path, place), assets))
+}
+
+fn restore_assets(layer: &dyn Layer, path: &str, assets: &BTreeMap<String, Vec<u8>>) -> Result<()> {
+    let folder = joined(path, "");
+    let own: Vec<(String, Vec<u8>)> = assets
+        .iter()
+        .filter_map(|(name, content)| {
+            let name = name.strip_prefix(&*folder).filter(|name| !name.contains('/'))?;
+            Some((name.to_owned(), content.clone()))
+        })
+        .collect();
+    if !own.is_empty() {
+        layer.load_assets(&own).map_err(|e| e.within(format!("layer '{}'", layer.name())))?;
+    }
+    layer.parts().iter().try_for_each(|(place, part)| restore_assets(&**part, &joined(path, place), assets))
+}
+
 fn collect(layer: &dyn Layer, path: &str, store: &mut WeightStore) -> Result<()> {
     let own: Vec<Variable> = layer.base().weights().iter().map(|w| w.variable.clone()).collect();
     store.set(path, Saved::new(layer.name(), values(&own)?));
@@ -170,7 +199,7 @@ fn joined(path: &str, place: &str) -> String {
 ///
 /// # Errors
 /// As [`load_model_with`].
-pub fn load_model(path: impl AsRef<Path>) -> Result<Sequential> {
+pub fn load_model(path: impl AsRef<Path>) -> Result<BoxedModel> {
     load_model_with(path, &LoadOptions::default())
 }
 
@@ -179,7 +208,7 @@ pub fn load_model(path: impl AsRef<Path>) -> Result<Sequential> {
 /// # Errors
 /// `not_found`, `io`; `unsupported_format` if it is no model file; `corrupt`; `unsupported` for layers and arguments that
 /// Cornet does not have; `unsafe_content` for code; `limit_exceeded`.
-pub fn load_model_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Sequential> {
+pub fn load_model_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<BoxedModel> {
     let path = path.as_ref();
     let file = format::read(path, &options.limits)?;
     model_of(&file, options).map_err(|e| e.within(path.display().to_string()))
@@ -189,11 +218,11 @@ pub fn load_model_with(path: impl AsRef<Path>, options: &LoadOptions) -> Result<
 ///
 /// # Errors
 /// As [`load_model_with`].
-pub fn load_model_from_bytes(bytes: impl Into<Arc<[u8]>>, options: &LoadOptions) -> Result<Sequential> {
+pub fn load_model_from_bytes(bytes: impl Into<Arc<[u8]>>, options: &LoadOptions) -> Result<BoxedModel> {
     model_of(&format::from_bytes(bytes, &options.limits)?, options)
 }
 
-fn model_of(file: &KerasFile, options: &LoadOptions) -> Result<Sequential> {
+fn model_of(file: &KerasFile, options: &LoadOptions) -> Result<BoxedModel> {
     if file.config.is_null() {
         return Err(err!(UnsupportedFormat, "expected a model, found weights only")
             .help("make the model and load them into it with load_weights"));
@@ -203,6 +232,7 @@ fn model_of(file: &KerasFile, options: &LoadOptions) -> Result<Sequential> {
             .help("open it with Keras and save it as .keras"));
     }
     let model = model_from_json(&file.config, options.compile)?;
+    restore_assets(&model, "", &file.assets)?;
     if model.input_shapes().is_some() {
         restore(&model, "", &file.weights)?;
     }

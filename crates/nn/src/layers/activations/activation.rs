@@ -6,7 +6,7 @@ use smallvec::smallvec;
 use crate::activations;
 use crate::arg::Arg;
 use crate::layers::layer::common_arguments;
-use crate::layers::{Context, Layer, LayerBase, Tensors};
+use crate::layers::{Call, Layer, LayerBase, Tensors};
 use crate::saving::config::{Config, map};
 use crate::shape::PartialShape;
 
@@ -50,7 +50,7 @@ impl Layer for Activation {
         map(json!({"activation": self.activation.to_json()}))
     }
 
-    fn call(&self, inputs: &[Tensor], _context: &Context) -> Result<Tensors> {
+    fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
         Ok(smallvec![self.activation.apply(&inputs[0])])
     }
 

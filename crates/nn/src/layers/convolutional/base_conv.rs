@@ -13,7 +13,7 @@ use crate::initializers::Initializer;
 use crate::layers::affine::{Affine, affine_arguments};
 use crate::layers::layer::common_arguments;
 use crate::layers::spatial::{self, Sizes, window_count};
-use crate::layers::{Context, InputSpec, Layer, LayerBase, Tensors, Weights};
+use crate::layers::{Call, InputSpec, Layer, LayerBase, Tensors, Weights};
 use crate::regularizers::Regularizer;
 use crate::saving::config::{Config, map};
 use crate::shape::PartialShape;
@@ -181,7 +181,7 @@ impl<const RANK: usize> Layer for Conv<RANK> {
         }
     }
 
-    fn call(&self, inputs: &[Tensor], _context: &Context) -> Result<Tensors> {
+    fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
         let product = inputs[0].conv(&self.base.read(0), &self.options);
         Ok(smallvec![self.affine.finish(&self.base, product, self.channels_from_back())])
     }

@@ -8,7 +8,7 @@ use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::layers::affine::{Affine, affine_arguments};
 use crate::layers::layer::common_arguments;
-use crate::layers::{Context, InputSpec, Layer, LayerBase, Tensors, Weights};
+use crate::layers::{Call, InputSpec, Layer, LayerBase, Tensors, Weights};
 use crate::regularizers::Regularizer;
 use crate::saving::config::{Config, map};
 use crate::shape::PartialShape;
@@ -85,7 +85,7 @@ impl Layer for Dense {
         }
     }
 
-    fn call(&self, inputs: &[Tensor], _context: &Context) -> Result<Tensors> {
+    fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
         let product = inputs[0].matmul(self.base.read(0));
         Ok(smallvec![self.affine.finish(&self.base, product, 1)])
     }

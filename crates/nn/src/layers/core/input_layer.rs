@@ -4,7 +4,7 @@ use cornet_tensor::{DType, Shape};
 use serde_json::{Map, Value, json};
 use smallvec::smallvec;
 
-use crate::layers::{Context, Layer, LayerBase, Tensors};
+use crate::layers::{Call, Layer, LayerBase, Tensors};
 use crate::names::auto_name;
 use crate::saving::config::{self, Config};
 use crate::shape::PartialShape;
@@ -57,6 +57,11 @@ impl InputLayer {
     /// The shape of the batches.
     pub fn batch_shape(&self) -> &PartialShape {
         &self.batch_shape
+    }
+
+    /// The dtype of the batches.
+    pub fn batch_dtype(&self) -> DType {
+        self.dtype
     }
 
     pub(crate) fn from_config(config: &Config<'_>) -> Result<Self> {
@@ -137,7 +142,7 @@ impl Layer for InputLayer {
         }))
     }
 
-    fn call(&self, inputs: &[Tensor], _context: &Context) -> Result<Tensors> {
+    fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
         let adapted = self.adapt(&inputs[0])?;
         self.check(&adapted)?;
         Ok(smallvec![adapted])

@@ -9,7 +9,7 @@ use smallvec::smallvec;
 
 use crate::layers::layer::common_arguments;
 use crate::layers::spatial::{self, Sizes, window_count};
-use crate::layers::{Context, InputSpec, Layer, LayerBase, Tensors, Weights};
+use crate::layers::{Call, InputSpec, Layer, LayerBase, Tensors, Weights};
 use crate::saving::config::{Config, map};
 use crate::shape::PartialShape;
 
@@ -115,7 +115,7 @@ impl<const RANK: usize, const MAX: bool> Layer for Pooling<RANK, MAX> {
         InputSpec::rank(RANK + 2)
     }
 
-    fn call(&self, inputs: &[Tensor], _context: &Context) -> Result<Tensors> {
+    fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
         let options = PoolOptions {
             pool_size: self.pool_size.to_vec(),
             strides: Some(self.strides.to_vec()),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use smallvec::smallvec;
 
 use crate::layers::layer::common_arguments;
-use crate::layers::{Context, Layer, LayerBase, Tensors, Weights};
+use crate::layers::{Call, Layer, LayerBase, Tensors, Weights};
 use crate::saving::config::{Config, map};
 use crate::shape::PartialShape;
 
@@ -73,8 +73,8 @@ impl Layer for Dropout {
         weights.add_generator(self.seed)
     }
 
-    fn call(&self, inputs: &[Tensor], context: &Context) -> Result<Tensors> {
-        if !context.is_training() || self.rate == 0.0 {
+    fn call(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Tensors> {
+        if !call.is_training() || self.rate == 0.0 {
             return Ok(smallvec![inputs[0].clone()]);
         }
         let Some(generator) = self.base.generators().first() else {

@@ -7,7 +7,7 @@ use smallvec::smallvec;
 
 use crate::arg::Arg;
 use crate::layers::layer::common_arguments;
-use crate::layers::{Context, InputSpec, Layer, LayerBase, Tensors};
+use crate::layers::{Call, InputSpec, Layer, LayerBase, Tensors};
 use crate::saving::config::{Config, map};
 use crate::shape::PartialShape;
 
@@ -72,7 +72,7 @@ impl Layer for Flatten {
         true
     }
 
-    fn call(&self, inputs: &[Tensor], _context: &Context) -> Result<Tensors> {
+    fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
         let rank = inputs[0].rank()? as isize;
         let x = match self.data_format {
             DataFormat::ChannelsFirst if rank > 2 => {
