@@ -1,5 +1,7 @@
 //! In which dtypes a layer computes and keeps its weights.
 
+use std::sync::{PoisonError, RwLock};
+
 use cornet_error::{Result, err};
 use cornet_tensor::DType;
 use serde_json::{Value, json};
@@ -16,9 +18,52 @@ pub struct DTypePolicy {
     variable: DType,
 }
 
+/// What layers, losses and metrics that are made without a dtype use.
+static GLOBAL: RwLock<(DType, Option<DTypePolicy>)> = RwLock::new((DType::F32, None));
+
+/// The dtype of losses and metrics, and of layers if there is no global policy: float32 unless it was set.
+///
+/// # Source
+/// Keras 3 `keras.config.floatx`.
+pub fn floatx() -> DType {
+    GLOBAL.read().unwrap_or_else(PoisonError::into_inner).0
+}
+
+/// Sets the dtype that [`floatx`] gives to all that is made or computed later.
+///
+/// # Errors
+/// `invalid_argument` for a dtype that is not a float.
+pub fn set_floatx(dtype: DType) -> Result<()> {
+    if !matches!(dtype, DType::F16 | DType::BF16 | DType::F32 | DType::F64) {
+        return Err(err!(InvalidArgument, "floatx: expected bfloat16, float16, float32 or float64, found {dtype}"));
+    }
+    GLOBAL.write().unwrap_or_else(PoisonError::into_inner).0 = dtype;
+    Ok(())
+}
+
+/// The policy of layers that are made without one: that of [`set_dtype_policy`], else [`floatx`].
+///
+/// # Source
+/// Keras 3 `keras.config.dtype_policy`.
+pub fn dtype_policy() -> DTypePolicy {
+    let global = GLOBAL.read().unwrap_or_else(PoisonError::into_inner);
+    global.1.clone().unwrap_or_else(|| global.0.into())
+}
+
+/// Sets the policy of the layers that are made later: `mixed_bfloat16`, `mixed_float16`, `float64`, ….
+///
+/// # Errors
+/// `invalid_argument` for a name that is no policy.
+pub fn set_dtype_policy(policy: impl Into<crate::arg::Arg<DTypePolicy>>) -> Result<()> {
+    let policy = policy.into().0?;
+    GLOBAL.write().unwrap_or_else(PoisonError::into_inner).1 = Some(policy);
+    Ok(())
+}
+
+/// The global policy as of now.
 impl Default for DTypePolicy {
     fn default() -> Self {
-        Self { name: "float32".into(), compute: DType::F32, variable: DType::F32 }
+        dtype_policy()
     }
 }
 

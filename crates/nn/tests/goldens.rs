@@ -63,8 +63,8 @@ fn metrics_are_those_of_keras() {
         let (y_true, y_pred) = (tensor(&case["y_true"]), tensor(&case["y_pred"]));
         let argument = MetricArg::from_json(&object).unwrap();
         let metric = argument.resolve(&y_true.shape().unwrap(), &y_pred.shape().unwrap()).unwrap();
-        metric.update_state(&y_true, &y_pred).unwrap();
-        metric.update_state(&y_true, &y_pred).unwrap();
+        metric.update_state(&y_true, &y_pred, None).unwrap();
+        metric.update_state(&y_true, &y_pred, None).unwrap();
         assert_near(class, &[metric.result().unwrap()], &[case["value"].as_f64().unwrap()], 1e-6);
         metric.reset_state().unwrap();
         assert_eq!(metric.result().unwrap(), 0.0);

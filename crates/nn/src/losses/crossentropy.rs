@@ -129,7 +129,15 @@ impl LossFunction for SparseCategoricalCrossentropy {
         };
         let counts = labels.not_equal(ignored);
         let known = counts.where_(&labels, 0).cast(DType::I32);
-        Ok(known.sparse_categorical_crossentropy(y_pred, self.from_logits) * counts.cast(y_pred.dtype()?))
+        let values = known.sparse_categorical_crossentropy(y_pred, self.from_logits);
+        Ok(counts.where_(values, Tensor::full([], 0.0, y_pred.dtype()?)))
+    }
+
+    fn mask(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Option<Tensor>> {
+        let Some(ignored) = self.ignore_class else { return Ok(None) };
+        let outputs = y_pred.shape()?;
+        let rows = outputs.rank().checked_sub(1).map(|r| &outputs[..r]).unwrap_or(&[]);
+        Ok(Some(y_true.reshape(rows).not_equal(ignored)))
     }
 }
 

@@ -5,15 +5,17 @@
 mod crossentropy;
 mod hinge;
 mod regression;
+mod weighting;
 
 use std::sync::Arc;
 
-use cornet_error::{Result, err, fail};
+use cornet_error::{Error, Result, err, fail};
 use cornet_ops::Tensor;
-use cornet_tensor::{DType, Shape};
+use cornet_tensor::Shape;
 use serde_json::{Map, Value, json};
 
 use crate::arg::{Arg, Choice, unknown};
+use crate::dtype_policy::floatx;
 use crate::saving::config::{self, Config};
 
 pub use crossentropy::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy};
@@ -22,6 +24,8 @@ pub use regression::{
     Huber, KLDivergence, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
     MeanSquaredLogarithmicError, Poisson,
 };
+pub(crate) use weighting::misfit;
+pub use weighting::{apply_mask, reduce_weighted};
 
 /// A formula for the loss of each sample.
 pub trait LossFunction: Send + Sync {
@@ -41,6 +45,14 @@ pub trait LossFunction: Send + Sync {
     /// # Errors
     /// What does not fit.
     fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor>;
+
+    /// Which samples count, if not all do: `[batch, …]` as [`LossFunction::values`], of bools.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn mask(&self, _y_true: &Tensor, _y_pred: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
 
     /// Whether targets are class numbers, which must be below the last size of the predictions.
     fn takes_class_numbers(&self) -> bool {
@@ -154,16 +166,41 @@ impl Loss {
     /// # Errors
     /// `shape_mismatch` and others where targets and predictions do not fit.
     pub fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-        let place = |e: cornet_error::Error| e.within(format!("loss {}", self.name));
-        let y_pred = if y_pred.dtype()?.is_float() { y_pred.cast(DType::F32) } else { y_pred.clone() };
-        let (y_true, y_pred) = same_rank(y_true, &y_pred)?;
-        let values = self.function.values(&y_true, &y_pred).map_err(place)?;
-        let shape = values.shape().map_err(place)?;
-        Ok(match self.reduction {
-            Reduction::None => values,
-            Reduction::Sum => values.sum(&[], false),
-            _ => values.sum(&[], false) / shape.elements().max(1) as f64,
-        })
+        self.call_weighted(y_true, y_pred, None, None)
+    }
+
+    /// The same with a weight for each sample, or for each value, and a mask of those that count. Weights and values
+    /// whose ranks differ by a last axis of size 1 are brought to one rank.
+    ///
+    /// # Errors
+    /// As [`Loss::call`]; `shape_mismatch` for weights that do not fit.
+    pub fn call_weighted(
+        &self,
+        y_true: &Tensor,
+        y_pred: &Tensor,
+        sample_weight: Option<&Tensor>,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        self.reduced(y_true, y_pred, sample_weight, mask).map_err(|e| e.within(format!("loss {}", self.name)))
+    }
+
+    fn reduced(
+        &self,
+        y_true: &Tensor,
+        y_pred: &Tensor,
+        sample_weight: Option<&Tensor>,
+        mask: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let dtype = floatx();
+        let cast = |t: &Tensor| Ok::<_, Error>(if t.dtype()?.is_float() { t.cast(dtype) } else { t.clone() });
+        let (y_true, y_pred) = same_rank(&cast(y_true)?, &cast(y_pred)?)?;
+        let values = self.function.values(&y_true, &y_pred)?;
+        let own = self.function.mask(&y_true, &y_pred)?;
+        let mask = match (mask, own) {
+            (Some(mask), Some(own)) => Some(mask.logical_and(own)),
+            (mask, own) => mask.cloned().or(own),
+        };
+        reduce_weighted(&values, sample_weight, mask.as_ref(), self.reduction)
     }
 
     /// The word or object of a compile config.

@@ -7,8 +7,9 @@ use cornet_ops::{Tensor, Variable};
 use cornet_tensor::DType;
 use serde_json::{Map, Value};
 
+use super::samplewise::{Fold, samplewise};
 use super::{Metric, read, state};
-use crate::losses::{LossFunction, MeanSquaredError};
+use crate::losses::{LossFunction, Reduction, alike, apply_mask, same_rank};
 
 /// A number for each sample, whose mean a [`MeanMetric`] follows.
 pub trait MetricFunction: Send + Sync {
@@ -28,6 +29,14 @@ pub trait MetricFunction: Send + Sync {
     /// # Errors
     /// What does not fit.
     fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor>;
+
+    /// Which samples count, if not all do: `[batch, …]` as [`MetricFunction::values`], of bools.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn mask(&self, _y_true: &Tensor, _y_pred: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
 }
 
 /// A loss as a metric.
@@ -47,7 +56,13 @@ impl MetricFunction for OfLoss {
     }
 
     fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-        self.0.values(y_true, y_pred)
+        let (y_true, y_pred) = same_rank(y_true, y_pred)?;
+        self.0.values(&y_true, &y_pred)
+    }
+
+    fn mask(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Option<Tensor>> {
+        let (y_true, y_pred) = same_rank(y_true, y_pred)?;
+        self.0.mask(&y_true, &y_pred)
     }
 }
 
@@ -73,13 +88,24 @@ impl Mean {
     /// # Errors
     /// Failures that the tensor carries.
     pub fn update(&self, mean: &Tensor, samples: usize) -> Result<()> {
-        self.total.assign(&(self.total.read() + mean.cast(DType::F32) * samples as f64))?;
+        self.total.assign(&(self.total.read() + mean.cast(self.total.dtype()) * samples as f64))?;
         self.count.assign(&(self.count.read() + samples as f64))
     }
 
-    /// Takes in the mean over all but the first axis of each sample's numbers.
-    fn update_samples(&self, values: &Tensor) -> Result<()> {
-        let values = values.cast(DType::F32);
+    /// Takes in numbers `[batch, …]`, each sample's mean over all but the first axis, with weights if there are: one a
+    /// sample, or one a number.
+    ///
+    /// # Errors
+    /// `shape_mismatch` for weights that do not fit.
+    pub fn update_values(&self, values: &Tensor, sample_weight: Option<&Tensor>) -> Result<()> {
+        let values = values.cast(self.total.dtype());
+        let Some(weight) = sample_weight else { return self.update_unweighted(&values) };
+        let (values, weight) = samplewise(&values, weight, Fold::Mean)?;
+        self.total.assign(&(self.total.read() + values.sum(&[], false)))?;
+        self.count.assign(&(self.count.read() + weight.sum(&[], false)))
+    }
+
+    fn update_unweighted(&self, values: &Tensor) -> Result<()> {
         let shape = values.shape()?;
         let (samples, each) = match shape[..] {
             [] => (1, 1),
@@ -97,7 +123,11 @@ impl Mean {
     /// None that an input can cause.
     pub fn value(&self) -> Result<f64> {
         let (total, count) = (read(&self.total)?, read(&self.count)?);
-        Ok(if count == 0.0 { 0.0 } else { f64::from(total as f32 / count as f32) })
+        Ok(match self.total.dtype() {
+            _ if count == 0.0 => 0.0,
+            DType::F64 => total / count,
+            _ => f64::from(total as f32 / count as f32),
+        })
     }
 }
 
@@ -115,8 +145,8 @@ impl Metric for Mean {
     }
 
     /// The mean of the predictions.
-    fn update_state(&self, _y_true: &Tensor, y_pred: &Tensor) -> Result<()> {
-        self.update_samples(y_pred)
+    fn update_state(&self, _y_true: &Tensor, y_pred: &Tensor, sample_weight: Option<&Tensor>) -> Result<()> {
+        self.update_values(y_pred, sample_weight)
     }
 
     fn result(&self) -> Result<f64> {
@@ -165,9 +195,28 @@ impl Metric for MeanMetric {
         self.mean.variables()
     }
 
-    fn update_state(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<()> {
-        let values = self.function.values(y_true, y_pred).map_err(|e| e.within(format!("metric {}", self.name())))?;
-        self.mean.update_samples(&values)
+    fn update_state(&self, y_true: &Tensor, y_pred: &Tensor, sample_weight: Option<&Tensor>) -> Result<()> {
+        self.update_masked(y_true, y_pred, sample_weight, None)
+    }
+
+    fn update_masked(
+        &self,
+        y_true: &Tensor,
+        y_pred: &Tensor,
+        sample_weight: Option<&Tensor>,
+        mask: Option<&Tensor>,
+    ) -> Result<()> {
+        let update = || {
+            let values = self.function.values(y_true, y_pred)?;
+            let mut weight = apply_mask(sample_weight, mask, self.mean.total.dtype(), Reduction::Sum)?;
+            // As in Keras, samples that the function leaves out have no weight, but without weights they are counted.
+            if weight.is_some() {
+                let own = self.function.mask(y_true, y_pred)?;
+                weight = apply_mask(weight.as_ref(), own.as_ref(), self.mean.total.dtype(), Reduction::Sum)?;
+            }
+            self.mean.update_values(&values, weight.as_ref())
+        };
+        update().map_err(|e| e.within(format!("metric {}", self.name())))
     }
 
     fn result(&self) -> Result<f64> {
@@ -211,8 +260,9 @@ impl Metric for RootMeanSquaredError {
         self.mean.variables()
     }
 
-    fn update_state(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<()> {
-        self.mean.update_samples(&MeanSquaredError.values(y_true, y_pred)?)
+    fn update_state(&self, y_true: &Tensor, y_pred: &Tensor, sample_weight: Option<&Tensor>) -> Result<()> {
+        let (y_true, y_pred) = alike(y_true, y_pred)?;
+        self.mean.update_values(&(y_true - y_pred).square(), sample_weight)
     }
 
     fn result(&self) -> Result<f64> {

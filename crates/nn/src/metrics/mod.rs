@@ -4,15 +4,17 @@
 
 mod accuracy;
 mod mean;
+mod samplewise;
 
 use std::sync::Arc;
 
 use cornet_error::{Result, err};
 use cornet_ops::{Tensor, Variable};
-use cornet_tensor::{Array, Shape};
+use cornet_tensor::{Array, DType, Shape};
 use serde_json::{Map, Value, json};
 
 use crate::arg::{Choice, unknown};
+use crate::dtype_policy::floatx;
 use crate::losses;
 use crate::saving::config::{self, Config};
 
@@ -21,6 +23,7 @@ pub use accuracy::{
     TopKCategoricalAccuracy,
 };
 pub use mean::{Mean, MeanMetric, MetricFunction, RootMeanSquaredError};
+pub use samplewise::{Fold, samplewise};
 
 /// A number that is followed over batches. Its state is variables, which a training step updates.
 pub trait Metric: Send + Sync {
@@ -38,11 +41,26 @@ pub trait Metric: Send + Sync {
     /// The state.
     fn variables(&self) -> Vec<Variable>;
 
-    /// Takes a batch into account.
+    /// Takes a batch into account, with a weight for each sample if there are weights.
     ///
     /// # Errors
-    /// Where targets and predictions do not fit.
-    fn update_state(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<()>;
+    /// Where targets, predictions and weights do not fit.
+    fn update_state(&self, y_true: &Tensor, y_pred: &Tensor, sample_weight: Option<&Tensor>) -> Result<()>;
+
+    /// The same for predictions that a mask has reached. As in Keras, means of a function count only what the mask
+    /// admits; other metrics take no notice of it, which is the default.
+    ///
+    /// # Errors
+    /// As [`Metric::update_state`].
+    fn update_masked(
+        &self,
+        y_true: &Tensor,
+        y_pred: &Tensor,
+        sample_weight: Option<&Tensor>,
+        _mask: Option<&Tensor>,
+    ) -> Result<()> {
+        self.update_state(y_true, y_pred, sample_weight)
+    }
 
     /// The number as of now; 0 before the first batch.
     ///
@@ -64,7 +82,7 @@ pub trait Metric: Send + Sync {
 
 /// The object of a compile config.
 pub fn metric_to_json(metric: &dyn Metric) -> Value {
-    let mut config = config::map(json!({"name": metric.name(), "dtype": "float32"}));
+    let mut config = config::map(json!({"name": metric.name(), "dtype": floatx().name()}));
     config.extend(metric.arguments());
     config::object("keras.metrics", metric.class_name(), config)
 }
@@ -116,7 +134,7 @@ impl MetricArg {
         match self {
             Self::Word(word) => word.clone().into(),
             Self::Function(function) => {
-                let mut config = config::map(json!({"name": function.name(), "dtype": "float32"}));
+                let mut config = config::map(json!({"name": function.name(), "dtype": floatx().name()}));
                 config.extend(function.arguments());
                 config::object("keras.metrics", function.class_name(), config)
             }
@@ -268,13 +286,12 @@ fn find(name: &str, config: &Config<'_>) -> Result<Option<Arc<dyn Metric>>> {
     function.map(|f| Ok(Arc::new(MeanMetric::named(given.unwrap_or_else(|| f.name().into()), f)?) as _)).transpose()
 }
 
-/// A scalar that starts at 0.
+/// A scalar that starts at 0, in the dtype of metrics.
 fn state(metric: &str, name: &str) -> Result<Variable> {
-    Variable::non_trainable(format!("{metric}/{name}"), Array::scalar(0.0_f32))
+    Variable::non_trainable(format!("{metric}/{name}"), Array::zeros(floatx(), []))
 }
 
 /// The value of a scalar variable.
 fn read(variable: &Variable) -> Result<f64> {
-    let value = variable.value()?;
-    Ok(f64::from(value.as_slice::<f32>()?.first().copied().unwrap_or(0.0)))
+    variable.value()?.cast(DType::F64)?.item::<f64>()
 }

@@ -53,7 +53,7 @@ pub(super) fn train(model: &dyn Model, compiled: &Compiled, arguments: &[Tensor]
     if !weights.is_empty() {
         apply_gradients(&*compiled.optimizer, &weights, gradients)?;
     }
-    compiled.metrics_for(&y[0], &y_pred)?.iter().try_for_each(|metric| metric.update_state(&y[0], &y_pred))
+    compiled.metrics_for(&y[0], &y_pred)?.iter().try_for_each(|metric| metric.update_state(&y[0], &y_pred, None))
 }
 
 /// Forward, loss, metrics.
@@ -63,7 +63,7 @@ pub(super) fn test(model: &dyn Model, compiled: &Compiled, arguments: &[Tensor],
     let y_pred = output(model, x, &context)?;
     let loss = total_loss(compiled, &model.trainable_weights(), y, &y_pred, &context)?;
     compiled.loss_tracker.update(&loss, batch_size(x)?)?;
-    compiled.metrics_for(&y[0], &y_pred)?.iter().try_for_each(|metric| metric.update_state(&y[0], &y_pred))
+    compiled.metrics_for(&y[0], &y_pred)?.iter().try_for_each(|metric| metric.update_state(&y[0], &y_pred, None))
 }
 
 /// Forward.
