@@ -2,14 +2,20 @@
 //!
 //! Source: Keras 3.15.1, `keras.callbacks`.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+mod list;
+mod run;
 
 use cornet_error::Result;
+use cornet_tensor::Array;
+use serde_json::{Map, Value};
 
-use crate::models::Model;
 use crate::training::{Compiled, Logs};
 
-/// Called at the milestones of `fit`. Every method does nothing by default; an error ends the training with it.
+pub use list::CallbackList;
+pub use run::{Moment, Run};
+
+/// Called at the milestones of `fit`, `evaluate` and `predict`. Every method does nothing by default; an error ends the
+/// training with it.
 pub trait Callback: Send {
     /// Before the first epoch.
     ///
@@ -49,62 +55,101 @@ pub trait Callback: Send {
         Ok(())
     }
 
-    /// Before the validation of an epoch.
+    /// Before an evaluation, also that of an epoch.
     #[allow(missing_docs)]
     fn on_test_begin(&mut self, _run: &Run<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// After the validation of an epoch.
+    /// After an evaluation.
     #[allow(missing_docs)]
     fn on_test_end(&mut self, _run: &Run<'_>, _logs: &Logs) -> Result<()> {
         Ok(())
     }
 
-    /// After a step of the validation.
+    /// Before a step of an evaluation.
+    #[allow(missing_docs)]
+    fn on_test_batch_begin(&mut self, _run: &Run<'_>, _step: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// After a step of an evaluation.
     #[allow(missing_docs)]
     fn on_test_batch_end(&mut self, _run: &Run<'_>, _step: usize, _logs: &BatchLogs<'_>) -> Result<()> {
         Ok(())
     }
+
+    /// Before a prediction.
+    #[allow(missing_docs)]
+    fn on_predict_begin(&mut self, _run: &Run<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// After a prediction.
+    #[allow(missing_docs)]
+    fn on_predict_end(&mut self, _run: &Run<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Before a step of a prediction.
+    #[allow(missing_docs)]
+    fn on_predict_batch_begin(&mut self, _run: &Run<'_>, _step: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// After a step of a prediction.
+    #[allow(missing_docs)]
+    fn on_predict_batch_end(&mut self, _run: &Run<'_>, _step: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// The class, by which a state that was kept finds its callback again.
+    fn name(&self) -> &'static str {
+        let path = std::any::type_name::<Self>();
+        path.split('<').next().and_then(|path| path.rsplit("::").next()).unwrap_or(path)
+    }
+
+    /// What the callback has to remember when a training that was cut short goes on in another process, such as how
+    /// long it has been waiting.
+    fn state(&self) -> Option<CallbackState> {
+        None
+    }
+
+    /// Takes what [`Callback::state`] gave, after `on_train_begin`.
+    ///
+    /// # Errors
+    /// `corrupt` for a state that is none of this class.
+    fn set_state(&mut self, _state: CallbackState) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether the callback is to make a backup now, when a step or an epoch has ended and the next thing that the
+    /// training does begins at `moment`.
+    fn is_backup_due(&mut self, _run: &Run<'_>, _moment: Moment) -> bool {
+        false
+    }
+
+    /// Makes a backup, with the states of all callbacks.
+    ///
+    /// # Errors
+    /// What cannot be written.
+    fn back_up(
+        &mut self,
+        _run: &Run<'_>,
+        _moment: Moment,
+        _states: &[(&'static str, Option<CallbackState>)],
+    ) -> Result<()> {
+        Ok(())
+    }
 }
 
-/// A training that goes on.
-pub struct Run<'a> {
-    model: &'a dyn Model,
-    epochs: usize,
-    steps: usize,
-    stop: AtomicBool,
-}
-
-impl<'a> Run<'a> {
-    pub(crate) fn new(model: &'a dyn Model, epochs: usize, steps: usize) -> Self {
-        Self { model, epochs, steps, stop: AtomicBool::new(false) }
-    }
-
-    /// The model.
-    pub fn model(&self) -> &dyn Model {
-        self.model
-    }
-
-    /// The number of epochs.
-    pub fn epochs(&self) -> usize {
-        self.epochs
-    }
-
-    /// The number of steps of an epoch.
-    pub fn steps(&self) -> usize {
-        self.steps
-    }
-
-    /// Ends the training after this step; the epoch is still validated and logged.
-    pub fn stop_training(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the training is to end.
-    pub fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
+/// What a callback remembers: numbers and words by name, and arrays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallbackState {
+    /// Numbers and words.
+    pub values: Map<String, Value>,
+    /// Arrays, such as weights.
+    pub arrays: Vec<Array>,
 }
 
 /// Loss and metrics since the epoch began, read when asked for.
@@ -117,5 +162,13 @@ impl BatchLogs<'_> {
     /// None that an input can cause.
     pub fn read(&self) -> Result<Logs> {
         self.0.logs()
+    }
+
+    /// The loss alone.
+    ///
+    /// # Errors
+    /// None that an input can cause.
+    pub fn loss(&self) -> Result<f64> {
+        self.0.loss_tracker.value()
     }
 }

@@ -162,7 +162,7 @@ pub trait Model: Layer {
     ///
     /// # Errors
     /// As [`Model::fit`].
-    fn evaluate_with(&self, x: &dyn IntoArrays, y: &dyn IntoArrays, options: EvaluateOptions) -> Result<Logs> {
+    fn evaluate_with(&self, x: &dyn IntoArrays, y: &dyn IntoArrays, options: EvaluateOptions<'_>) -> Result<Logs> {
         training::evaluate(self.as_model(), x, y, options)
     }
 
@@ -182,7 +182,7 @@ pub trait Model: Layer {
     ///
     /// # Errors
     /// As [`Model::predict`].
-    fn predict_with(&self, x: &dyn IntoArrays, options: PredictOptions) -> Result<Vec<Array>> {
+    fn predict_with(&self, x: &dyn IntoArrays, options: PredictOptions<'_>) -> Result<Vec<Array>> {
         training::predict(self.as_model(), x, options)
     }
 

@@ -12,7 +12,7 @@ use super::evaluate::{Evaluation, check_targets};
 use super::progress::{ProgbarOptions, Progress, Verbose};
 use super::trainer::Compiled;
 use super::{History, Logs, step};
-use crate::callbacks::{BatchLogs, Callback, Run};
+use crate::callbacks::{BatchLogs, Callback, CallbackList, Moment, Run};
 use crate::models::Model;
 use crate::models::model::not_compiled;
 use crate::random::Key;
@@ -30,7 +30,7 @@ pub struct FitOptions<'a> {
     shuffle: bool,
     seed: Option<u64>,
     stop_on_nan: bool,
-    callbacks: Vec<&'a mut dyn Callback>,
+    callbacks: CallbackList<'a>,
     output: Option<(Box<dyn Write + Send + 'a>, ProgbarOptions)>,
 }
 
@@ -48,7 +48,7 @@ impl Default for FitOptions<'_> {
             shuffle: true,
             seed: None,
             stop_on_nan: false,
-            callbacks: Vec::new(),
+            callbacks: CallbackList::new(),
             output: None,
         }
     }
@@ -192,10 +192,10 @@ pub fn fit(model: &dyn Model, x: &dyn IntoArrays, y: &dyn IntoArrays, mut option
     let (full, last) = (function(&full)?, last.map(|types| function(&types)).transpose()?);
     let size = options.validation_batch_size.unwrap_or(options.batch_size);
     let validation = validation.map(|data| Evaluation::new(model, &compiled, data, size)).transpose()?;
-    let run = Run::new(model, options.epochs, batches.steps());
-    let progress = options.progress(batches.steps());
     let key = Key::new(options.seed.unwrap_or_else(|| model.seeds().draw()));
-    let mut training = Training { run, compiled: &compiled, options, batches, full, last, validation, progress, key };
+    let run = Run::new(model, options.epochs, batches.steps()).starting(options.initial_epoch, key);
+    let progress = options.progress(batches.steps());
+    let mut training = Training { run, compiled: &compiled, options, batches, full, last, validation, progress };
     // Inside the backend's threads, so that no step pays for waking them.
     let (chosen, mut outcome) = (backend(), Ok(History::default()));
     chosen.enter(&mut || outcome = with_backend(chosen, || training.run()));
@@ -222,62 +222,60 @@ struct Training<'a, 'o> {
     last: Option<Arc<Concrete>>,
     validation: Option<Evaluation>,
     progress: Progress<Box<dyn Write + Send + 'o>>,
-    key: Key,
 }
 
 impl Training<'_, '_> {
     fn run(&mut self) -> Result<History> {
         let mut history = History::default();
         let mut logs = Logs::default();
-        for callback in &mut self.options.callbacks {
-            callback.on_train_begin(&self.run)?;
-        }
-        for epoch in self.options.initial_epoch..self.options.epochs {
-            self.compiled.reset_metrics()?;
-            for callback in &mut self.options.callbacks {
-                callback.on_epoch_begin(&self.run, epoch)?;
+        self.options.callbacks.on_train_begin(&self.run)?;
+        show_messages(&self.run, &mut self.progress);
+        let start = self.run.moment();
+        for epoch in start.epoch..self.options.epochs {
+            if self.run.is_stopped() {
+                break;
             }
+            let first = if epoch == start.epoch { start.step } else { 0 };
+            // The metrics of an epoch that goes on in the middle go on, too.
+            if first == 0 {
+                self.compiled.reset_metrics()?;
+            }
+            self.run.begin_epoch(Moment { epoch, step: first });
+            self.options.callbacks.on_epoch_begin(&self.run, epoch)?;
+            show_messages(&self.run, &mut self.progress);
             // A display that fails is no reason to stop training; so too below.
             let _ = self.progress.begin_epoch(epoch);
-            self.train(epoch)?;
+            self.train(epoch, first)?;
             logs = self.compiled.logs()?;
             if (epoch + 1).is_multiple_of(self.options.validation_freq) {
                 self.validate(&mut logs)?;
             }
-            for callback in &mut self.options.callbacks {
-                callback.on_epoch_end(&self.run, epoch, &mut logs)?;
-            }
+            self.options.callbacks.on_epoch_end(&self.run, epoch, &mut logs)?;
+            show_messages(&self.run, &mut self.progress);
             let _ = self.progress.end(&logs.iter().collect::<Vec<_>>());
             history.push(epoch, &logs);
-            if self.run.is_stopped() {
-                break;
-            }
         }
-        for callback in &mut self.options.callbacks {
-            callback.on_train_end(&self.run, &logs)?;
-        }
+        self.options.callbacks.on_train_end(&self.run, &logs)?;
+        show_messages(&self.run, &mut self.progress);
         Ok(history)
     }
 
     /// The steps of an epoch. Nothing is allocated here, once the first step has run, but for the display.
-    fn train(&mut self, epoch: usize) -> Result<()> {
+    fn train(&mut self, epoch: usize, first: usize) -> Result<()> {
         if self.options.shuffle {
-            self.batches.shuffle(self.key.fold_in(epoch as u64));
+            self.batches.shuffle(self.run.key().fold_in(epoch as u64));
         }
         let mut outputs = Vec::new();
-        for step in 0..self.batches.steps() {
-            for callback in &mut self.options.callbacks {
-                callback.on_train_batch_begin(&self.run, step)?;
-            }
+        for step in first..self.batches.steps() {
+            self.options.callbacks.on_train_batch_begin(&self.run, step)?;
             let (is_last, arguments) = self.batches.load(step);
             let function = if is_last { self.last.as_ref().unwrap_or(&self.full) } else { &self.full };
             function.run(&arguments, &mut outputs)?;
             if self.options.stop_on_nan {
                 check_finite(self.compiled, epoch, step)?;
             }
-            for callback in &mut self.options.callbacks {
-                callback.on_train_batch_end(&self.run, step, &BatchLogs(self.compiled))?;
-            }
+            self.options.callbacks.on_train_batch_end(&self.run, step, &BatchLogs(self.compiled))?;
+            show_messages(&self.run, &mut self.progress);
             if self.progress.is_due() {
                 let logs = self.compiled.logs()?;
                 let _ = self.progress.step(step as u64 + 1, &logs.iter().collect::<Vec<_>>());
@@ -291,18 +289,16 @@ impl Training<'_, '_> {
 
     fn validate(&mut self, logs: &mut Logs) -> Result<()> {
         let Some(validation) = &mut self.validation else { return Ok(()) };
-        let (run, callbacks) = (&self.run, &mut self.options.callbacks);
-        for callback in &mut *callbacks {
-            callback.on_test_begin(run)?;
-        }
-        let found = validation.run(self.compiled, |step, compiled| {
-            callbacks.iter_mut().try_for_each(|c| c.on_test_batch_end(run, step, &BatchLogs(compiled)))
-        })?;
-        for callback in &mut *callbacks {
-            callback.on_test_end(run, &found)?;
-        }
+        let found = validation.run(self.compiled, &self.run, &mut self.options.callbacks)?;
         logs.add_validation(&found);
         Ok(())
+    }
+}
+
+/// Writes what callbacks have said.
+fn show_messages(run: &Run<'_>, progress: &mut Progress<impl Write>) {
+    for message in run.take_messages() {
+        let _ = progress.message(&message);
     }
 }
 

@@ -11,22 +11,23 @@ use cornet_tensor::{Array, Shape};
 use super::data::{Batches, Data, IntoArrays};
 use super::progress::{ProgbarOptions, Progress, Verbose};
 use super::step;
+use crate::callbacks::{Callback, CallbackList, Run};
 use crate::models::Model;
 
 /// Options of `predict`.
-#[derive(Clone, Debug)]
-pub struct PredictOptions {
+pub struct PredictOptions<'a> {
     batch_size: usize,
     verbose: Verbose,
+    callbacks: CallbackList<'a>,
 }
 
-impl Default for PredictOptions {
+impl Default for PredictOptions<'_> {
     fn default() -> Self {
-        Self { batch_size: 32, verbose: Verbose::Silent }
+        Self { batch_size: 32, verbose: Verbose::Silent, callbacks: CallbackList::new() }
     }
 }
 
-impl PredictOptions {
+impl<'a> PredictOptions<'a> {
     /// Keras's defaults, but silent.
     pub fn new() -> Self {
         Self::default()
@@ -45,13 +46,20 @@ impl PredictOptions {
         self.verbose = verbose;
         self
     }
+
+    /// With this callback, after those given before.
+    #[must_use]
+    pub fn callback(mut self, callback: &'a mut dyn Callback) -> Self {
+        self.callbacks.push(callback);
+        self
+    }
 }
 
 /// The predictions of a model for samples, output by output.
 ///
 /// # Errors
 /// `empty_data`, or what does not fit.
-pub fn predict(model: &dyn Model, x: &dyn IntoArrays, options: PredictOptions) -> Result<Vec<Array>> {
+pub fn predict(model: &dyn Model, x: &dyn IntoArrays, mut options: PredictOptions<'_>) -> Result<Vec<Array>> {
     let data = Data::new(x, None)?;
     model.build_for(&model.input_shapes().unwrap_or_else(|| data.input_shapes()))?;
     let samples = data.len();
@@ -64,9 +72,13 @@ pub fn predict(model: &dyn Model, x: &dyn IntoArrays, options: PredictOptions) -
     let mut results = Vec::new();
     let mut done = 0;
     let mut progress = display(options.verbose, batches.steps());
+    let state = Run::new(model, 1, batches.steps());
+    let callbacks = &mut options.callbacks;
     let mut run = || -> Result<()> {
         let mut outputs = Vec::new();
+        callbacks.on_predict_begin(&state)?;
         for step in 0..batches.steps() {
+            callbacks.on_predict_batch_begin(&state, step)?;
             let (is_last, arguments) = batches.load(step);
             let function = if is_last { last.as_ref().unwrap_or(&full) } else { &full };
             function.run(&arguments, &mut outputs)?;
@@ -79,12 +91,15 @@ pub fn predict(model: &dyn Model, x: &dyn IntoArrays, options: PredictOptions) -
                 result.bytes_mut()[done * row..][..bytes.len()].copy_from_slice(bytes);
             }
             done += arguments[0].shape()[0];
+            callbacks.on_predict_batch_end(&state, step)?;
             // A display that fails is no reason to stop.
             if progress.is_due() {
                 let _ = progress.step(step as u64 + 1, &[]);
             }
         }
         let _ = progress.end(&[]);
+        callbacks.on_predict_end(&state)?;
+        state.take_messages().iter().for_each(|message| drop(progress.message(message)));
         Ok(())
     };
     let (chosen, mut outcome) = (backend(), Ok(()));

@@ -444,6 +444,15 @@ impl<W: Write> Progress<W> {
         self.show(target, metrics, true)
     }
 
+    /// Writes a line of its own, such as what a callback says, and goes on below it.
+    ///
+    /// # Errors
+    /// Whatever the output reports.
+    pub fn message(&mut self, message: &str) -> io::Result<()> {
+        writeln!(self.out, "{message}")?;
+        self.out.flush()
+    }
+
     /// Gives the output back.
     pub fn into_inner(self) -> W {
         self.out
