@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use super::{Arguments, Call, Context, InputSpec, Masks, Outputs, Tensors, Weight, Weights};
 use crate::arg::Arg;
 use crate::dtype_policy::DTypePolicy;
+use crate::models::Model;
 use crate::names::auto_name;
 use crate::random::Seeds;
 use crate::regularizers::Regularizer;
@@ -110,6 +111,11 @@ pub trait Layer: Send + Sync + Any {
         let tensors = self.call(inputs, call)?;
         let masks = if self.supports_masking() { self.compute_mask(inputs, call)? } else { Masks::new() };
         Ok(Outputs { tensors, masks })
+    }
+
+    /// The layer as a model, if it is one.
+    fn as_model_layer(&self) -> Option<&dyn Model> {
+        None
     }
 
     /// Layers that are parts of this one, with their places in a weights file, such as `cell` or `layers/dense`.
@@ -434,6 +440,9 @@ pub fn layer_to_json(layer: &dyn Layer) -> Value {
     }
     if let Some(build) = layer.build_config() {
         object["build_config"] = build;
+    }
+    if layer.as_model_layer().is_some() {
+        object["compile_config"] = json!({});
     }
     object
 }

@@ -9,6 +9,8 @@ use smallvec::SmallVec;
 use super::Model;
 use super::functional_config;
 use super::graph::{self, needs};
+use super::outline::{Outline, OutlineLayer};
+use super::summary_table::Connection;
 use super::symbol::{Node, Place, Symbol, Symbols, input_node, node};
 use crate::layers::layer::located;
 use crate::layers::{Arguments, Call, InputLayer, Layer, LayerBase, Outputs, Tensors, Weights, apply_call};
@@ -135,6 +137,17 @@ impl Functional {
         let found = self.nodes.iter().find(|node| Arc::ptr_eq(&node.layer, &layer));
         let node = found.ok_or_else(|| err!(Internal, "layer '{}' is never called", layer.name()))?;
         Ok(Symbol::of(Place { node: node.clone(), index: 0 }))
+    }
+
+    /// Which call of its layer each call is.
+    pub(super) fn call_indices(&self) -> HashMap<u64, usize> {
+        let (mut counts, mut indices) = (HashMap::new(), HashMap::new());
+        for node in &self.nodes {
+            let count: &mut usize = counts.entry(node.layer.name()).or_default();
+            indices.insert(node.id, *count);
+            *count += 1;
+        }
+        indices
     }
 
     pub(crate) fn from_config(config: &Config<'_>) -> Result<Self> {
@@ -287,6 +300,11 @@ impl Layer for Functional {
         true
     }
 
+    /// Keras's word for a model that is built without being asked.
+    fn build_config(&self) -> Option<Value> {
+        Some(serde_json::json!({"input_shape": null}))
+    }
+
     fn build(&self, _inputs: &[PartialShape], _weights: &mut Weights<'_>) -> Result<()> {
         Ok(())
     }
@@ -297,6 +315,10 @@ impl Layer for Functional {
 
     fn call(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Tensors> {
         Ok(self.run(inputs, call)?.tensors)
+    }
+
+    fn as_model_layer(&self) -> Option<&dyn Model> {
+        Some(self)
     }
 
     fn supports_masking(&self) -> bool {
@@ -362,6 +384,40 @@ impl Model for Functional {
 
     fn output_names(&self) -> Vec<String> {
         self.outputs.iter().map(|at| at.node.layer.name().to_owned()).collect()
+    }
+
+    fn outline(&self) -> Result<Outline> {
+        let indices = self.call_indices();
+        let calls = |layer: &Arc<dyn Layer>| -> Vec<&Arc<Node>> {
+            self.nodes.iter().filter(|node| Arc::ptr_eq(&node.layer, layer)).collect()
+        };
+        let describe = |layer: &Arc<dyn Layer>| {
+            let calls = calls(layer);
+            let first = calls.first();
+            let from = |at: &Place| Connection {
+                layer: at.node.layer.name().into(),
+                node: indices.get(&at.node.id).copied().unwrap_or_default(),
+                tensor: at.index,
+            };
+            let shape = |at: &Place| at.node.outputs[at.index].0.clone();
+            let outputs = |node: &&Arc<Node>| node.outputs.iter().map(|(shape, _)| shape.clone()).collect();
+            OutlineLayer {
+                layer: layer.clone(),
+                inputs: calls.iter().flat_map(|node| needs(node).map(from).collect::<Vec<_>>()).collect(),
+                input_shapes: first.map(|node| node.inputs.iter().map(shape).collect()),
+                output_shapes: first.map(outputs),
+                output_dtypes: first.map_or(Vec::new(), |node| node.outputs.iter().map(|(_, dtype)| *dtype).collect()),
+            }
+        };
+        let layers: Vec<OutlineLayer> = self.layers.iter().map(describe).collect();
+        let place = |at: &Place| self.layers.iter().position(|layer| Arc::ptr_eq(layer, &at.node.layer));
+        let outputs = self.outputs.iter().filter_map(place).collect();
+        // A plain sequence: one call after the other, each with one input, which nothing else takes.
+        let mut taken = std::collections::HashSet::new();
+        let is_chain = self.nodes.iter().filter(|node| node.inputs.is_empty()).count() == 1
+            && self.nodes.len() == self.layers.len()
+            && self.nodes.iter().all(|node| needs(node).count() <= 1 && needs(node).all(|at| taken.insert(at.node.id)));
+        Ok(Outline { layers, connected: !is_chain, outputs })
     }
 
     fn entry_names(&self) -> Vec<String> {

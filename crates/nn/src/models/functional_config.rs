@@ -20,7 +20,7 @@ const DEPTH_MAX: usize = 16;
 
 /// `layers`, `input_layers`, `output_layers`.
 pub(super) fn write(model: &Functional) -> Map<String, Value> {
-    let names = Names::of(model);
+    let names = Names(model.call_indices());
     let mut layers = Vec::with_capacity(model.layers.len());
     for layer in &model.layers {
         let mut object = layer_to_json(&**layer);
@@ -45,16 +45,6 @@ pub(super) fn write(model: &Functional) -> Map<String, Value> {
 struct Names(HashMap<u64, usize>);
 
 impl Names {
-    fn of(model: &Functional) -> Self {
-        let (mut counts, mut indices) = (HashMap::new(), HashMap::new());
-        for node in &model.nodes {
-            let count: &mut usize = counts.entry(node.layer.name()).or_default();
-            indices.insert(node.id, *count);
-            *count += 1;
-        }
-        Self(indices)
-    }
-
     fn history(&self, at: &Place) -> Value {
         json!([at.node.layer.name(), self.0.get(&at.node.id).copied().unwrap_or_default(), at.index])
     }

@@ -6,7 +6,8 @@ use cornet_ops::Tensor;
 use cornet_tensor::{Array, DType};
 use serde_json::{Map, Value};
 
-use super::summary_table::{Summary, SummaryLayout, SummaryRow, WeightCount, shape_text};
+use super::outline::{Outline, SummaryOptions, count, sum};
+use super::summary_table::{Summary, WeightCount};
 use crate::arg::Arg;
 use crate::layers::layer::located;
 use crate::layers::{Arguments, Call, Context, InputSpec, Layer, LayerBase, Masks, Outputs, Tensors, Weight, Weights};
@@ -240,12 +241,47 @@ pub trait Model: Layer {
         Ok(())
     }
 
+    /// Its layers and what flows between them, for tables and pictures.
+    ///
+    /// # Errors
+    /// The first error of a layer that was added.
+    fn outline(&self) -> Result<Outline> {
+        let shapes = self.input_shapes();
+        if shapes.is_some() {
+            self.check_built()?;
+        }
+        Outline::chain(self.layers(), shapes)
+    }
+
     /// The table of layers, as Keras prints it.
     ///
     /// # Errors
     /// The first error of a layer that was added.
     fn summary(&self) -> Result<String> {
-        self.summary_table()?.render(&SummaryLayout::default())
+        self.summary_with(&SummaryOptions::default())
+    }
+
+    /// The same with options: models among the layers expanded, which layers are trained, some layers only.
+    ///
+    /// # Errors
+    /// As [`Model::summary`]; `not_found` for a layer of the range.
+    fn summary_with(&self, options: &SummaryOptions) -> Result<String> {
+        let mut table = self.summary_table()?;
+        table.show_trainable = options.show_trainable;
+        if options.expand_nested {
+            table.rows = self.outline()?.rows(true, 0)?;
+        }
+        if let Some((first, last)) = &options.layer_range {
+            let place = |name: &str| {
+                let found = table.rows.iter().position(|row| row.name == name && row.depth == 0);
+                found.ok_or_else(|| err!(NotFound, "layer_range: expected a layer of the model, found '{name}'"))
+            };
+            let (first, last) = (place(first)?, place(last)?);
+            let end =
+                table.rows[last + 1..].iter().position(|row| row.depth == 0).map_or(table.rows.len(), |n| last + 1 + n);
+            table.rows = table.rows.drain(first.min(end)..end).collect();
+        }
+        table.render(&options.layout)
     }
 
     /// The same as data.
@@ -253,36 +289,16 @@ pub trait Model: Layer {
     /// # Errors
     /// As [`Model::summary`].
     fn summary_table(&self) -> Result<Summary> {
-        let mut shapes = self.input_shapes();
-        if shapes.is_some() {
-            self.check_built()?;
-        }
-        let mut rows = Vec::new();
-        for layer in self.layers() {
-            shapes = shapes.map(|shapes| layer.compute_output_shape(&shapes)).transpose()?;
-            let is_open = shapes.is_none() && layer.has_build();
-            let outputs: Vec<_> = shapes.iter().flatten().map(|shape| shape.0.clone()).collect();
-            let weights = layer.weights();
-            rows.push(SummaryRow {
-                name: layer.name().into(),
-                class: layer.class_name().into(),
-                output_shape: if shapes.is_some() { shape_text(&outputs) } else { "?".into() },
-                params: (!is_open).then(|| weights.iter().map(|w| w.count() as u64).sum()),
-                inputs: Vec::new(),
-                trainable: (!weights.is_empty()).then(|| layer.base().trainable()),
-                depth: 0,
-            });
-        }
-        let trained = count(&self.trainable_weights());
-        let all = count(&self.weights());
+        let outline = self.outline()?;
+        let (trained, all) = (count(&self.trainable_weights()), count(&self.weights()));
         let optimizer = self.optimizer().filter(|o| o.base().is_built()).map(|o| {
             let variables = o.base().variables();
-            let size = |v: &cornet_ops::Variable| (v.shape().elements(), v.dtype().size());
-            sum(variables.iter().map(size))
+            sum(variables.iter().map(|v| (v.shape().elements(), v.dtype().size())))
         });
         Ok(Summary {
             model: self.name().into(),
-            rows,
+            rows: outline.rows(false, 0)?,
+            connected: outline.connected,
             trainable: trained,
             non_trainable: WeightCount { params: all.params - trained.params, bytes: all.bytes - trained.bytes },
             optimizer,
@@ -323,17 +339,6 @@ pub trait Model: Layer {
     {
         saving::load_weights(self, path.as_ref())
     }
-}
-
-fn count(weights: &[Weight]) -> WeightCount {
-    sum(weights.iter().map(|w| (w.count(), w.variable.dtype().size())))
-}
-
-fn sum(sizes: impl Iterator<Item = (usize, usize)>) -> WeightCount {
-    sizes.fold(WeightCount::default(), |sum, (params, bytes)| WeightCount {
-        params: sum.params + params as u64,
-        bytes: sum.bytes + (params * bytes) as f64,
-    })
 }
 
 /// The error of a call that needs `compile` first.
@@ -415,6 +420,10 @@ impl Layer for BoxedModel {
     fn registered_name(&self) -> Option<&str> {
         (**self).registered_name()
     }
+
+    fn as_model_layer(&self) -> Option<&dyn Model> {
+        Some((**self).as_model())
+    }
 }
 
 impl Model for BoxedModel {
@@ -452,5 +461,9 @@ impl Model for BoxedModel {
 
     fn seeds(&self) -> Seeds {
         (**self).seeds()
+    }
+
+    fn outline(&self) -> Result<Outline> {
+        (**self).outline()
     }
 }

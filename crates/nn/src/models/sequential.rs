@@ -226,6 +226,10 @@ impl Layer for Sequential {
         false
     }
 
+    fn as_model_layer(&self) -> Option<&dyn Model> {
+        Some(self)
+    }
+
     fn supports_masking(&self) -> bool {
         true
     }

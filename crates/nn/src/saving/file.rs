@@ -87,7 +87,7 @@ pub fn model_from_json(object: &Value, compile: bool) -> Result<BoxedModel> {
     };
     config.finish()?;
     match &object["compile_config"] {
-        Value::Object(_) if compile => {
+        Value::Object(map) if compile && !map.is_empty() => {
             let compiled = compiled(&object["compile_config"]).map_err(|e| {
                 e.within("compile_config").help("load the model without compiling it, and compile it anew")
             })?;
