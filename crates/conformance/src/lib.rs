@@ -1,1 +1,3 @@
 //! Tests of Cornet against the programs it follows.
+
+pub mod exchange;

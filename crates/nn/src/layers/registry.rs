@@ -51,6 +51,11 @@ layers! {
     Subtract
 }
 
+/// The classes that Cornet has, sorted.
+pub fn classes() -> impl Iterator<Item = &'static str> {
+    LAYERS.iter().map(|(class, _)| *class)
+}
+
 /// Layers of the program, by registered name.
 static REGISTERED: RwLock<Option<HashMap<String, FromConfig>>> = RwLock::new(None);
 
@@ -86,7 +91,7 @@ pub fn layer_from_json(object: &Value) -> Result<Arc<dyn Layer>> {
         ));
     }
     let Some(from_config) = find(object, config.class()) else {
-        let known: Vec<&str> = LAYERS.iter().map(|(class, _)| *class).collect();
+        let known: Vec<&str> = classes().collect();
         return Err(err!(Unsupported, "layer '{}': there is no class {}", name(), config.class())
             .operand("supported", known.join(", "))
             .help("register a layer of your own with register_layer"));

@@ -1,0 +1,109 @@
+"""Samplers: convolutions and pools."""
+
+from _layers_basic import PLAIN, spatial
+from _samples import Case, samples
+
+
+def conv_arguments(r, rank, strides=True):
+    """Strides and dilation, of which only one may be above 1; padding; format."""
+    kwargs = r.some(padding=["same"], activation=PLAIN, use_bias=[False], activity_regularizer=["l2"])
+    kind = r.one("strides", "dilation", "none") if strides else r.one("dilation", "none")
+    if kind == "strides":
+        kwargs["strides"] = r.one(2, tuple(r.int(1, 3) for _ in range(rank)))
+    elif kind == "dilation":
+        kwargs["dilation_rate"] = r.one(2, (2,) * rank)
+    return kwargs
+
+
+@samples("Conv1D", "Conv2D", "Conv3D")
+def conv(r, name):
+    rank = int(name[-2])
+    kwargs = conv_arguments(r, rank)
+    if rank == 1 and r.flag(0.3):
+        kwargs["padding"] = "causal"
+    if r.flag(0.3) and not r.policy:
+        kwargs["data_format"] = "channels_first"
+    filters, channels = r.int(1, 4), r.int(1, 3)
+    if rank < 3 and "dilation_rate" not in kwargs and not r.policy and r.flag(0.3):
+        groups = r.int(2, 3)
+        kwargs["groups"], filters, channels = groups, filters * groups, channels * groups
+    size = r.one(2, 3, tuple(r.int(1, 3) for _ in range(rank)))
+    layer = r.make(name, filters, size, **kwargs, **r.weights("kernel", "bias"))
+    return Case(layer, r.floats(*spatial(rank, kwargs.get("data_format"), channels=channels, r=r)))
+
+
+@samples("Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose")
+def conv_transpose(r, name):
+    rank = int(name[4])
+    kwargs = r.some(padding=["same"], activation=PLAIN, use_bias=[False], activity_regularizer=["l2"])
+    kind = r.one("strides", "strides", "dilation", "none")
+    if kind == "strides":
+        stride = r.int(2, 3)
+        kwargs["strides"] = stride if rank == 1 or r.flag() else tuple(r.int(1, 3) for _ in range(rank))
+        if isinstance(kwargs["strides"], int) and r.flag():
+            kwargs["output_padding"] = r.int(0, stride - 1)
+    elif kind == "dilation" and rank < 3:
+        kwargs["dilation_rate"] = 2
+    if r.flag(0.3) and kind != "dilation":
+        kwargs["data_format"] = "channels_first"
+    size = r.one(2, 3, tuple(r.int(1, 3) for _ in range(rank)))
+    layer = r.make(name, r.int(1, 4), size, **kwargs, **r.weights("kernel", "bias"))
+    return Case(layer, r.floats(*spatial(rank, kwargs.get("data_format"), low=3, high=5, r=r)))
+
+
+@samples("DepthwiseConv1D", "DepthwiseConv2D")
+def depthwise(r, name):
+    rank = int(name[-2])
+    kwargs = r.some(padding=["same"], activation=PLAIN, use_bias=[False], depth_multiplier=[2, 3], activity_regularizer=["l2"])
+    kind = r.one("strides", "dilation", "none")
+    if kind != "none":
+        kwargs["strides" if kind == "strides" else "dilation_rate"] = 2
+    if r.flag(0.3) and not r.policy:
+        kwargs["data_format"] = "channels_first"
+    layer = r.make(name, r.one(2, 3, (2,) * rank), **kwargs, **r.weights("depthwise", "bias"))
+    return Case(layer, r.floats(*spatial(rank, kwargs.get("data_format"), r=r)))
+
+
+@samples("SeparableConv1D", "SeparableConv2D")
+def separable(r, name):
+    rank = int(name[-2])
+    kwargs = r.some(padding=["same"], activation=PLAIN, use_bias=[False], depth_multiplier=[2], activity_regularizer=["l2"])
+    kind = r.one("strides", "dilation", "none")
+    if kind != "none":
+        kwargs["strides" if kind == "strides" else "dilation_rate"] = 2
+    if r.flag(0.3):
+        kwargs["data_format"] = "channels_first"
+    layer = r.make(name, r.int(1, 4), r.one(2, 3), **kwargs, **r.weights("depthwise", "pointwise", "bias"))
+    return Case(layer, r.floats(*spatial(rank, kwargs.get("data_format"), r=r)))
+
+
+POOLS = [f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)]
+
+
+@samples(*POOLS)
+def pool(r, name):
+    rank = int(name[-2])
+    kwargs = r.some(strides=[1, 2, 3], padding=["same"])
+    if r.flag(0.3) and not r.policy:
+        kwargs["data_format"] = "channels_first"
+    size = r.one(2, 3, tuple(r.int(1, 3) for _ in range(rank)))
+    return Case(r.make(name, size, **kwargs), r.separate(*spatial(rank, kwargs.get("data_format"), r=r)))
+
+
+@samples(*[f"Global{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)])
+def global_pool(r, name):
+    rank = int(name[-2])
+    kwargs = r.some(keepdims=[True], data_format=["channels_first", "channels_last"])
+    shape = spatial(rank, kwargs.get("data_format"), r=r)
+    masks = []
+    if name == "GlobalAveragePooling1D" and kwargs.get("data_format") != "channels_first" and r.flag(0.6):
+        masks = [r.mask(*shape[:2])]
+    return Case(r.make(name, **kwargs), r.separate(*shape), masks=masks)
+
+
+@samples(*[f"Adaptive{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)])
+def adaptive_pool(r, name):
+    rank = int(name[-2])
+    kwargs = r.some(data_format=["channels_first", "channels_last"])
+    size = r.one(2, 3, tuple(r.int(1, 4) for _ in range(rank)))
+    return Case(r.make(name, size, **kwargs), r.separate(*spatial(rank, kwargs.get("data_format"), r=r)))
