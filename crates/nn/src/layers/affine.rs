@@ -38,8 +38,18 @@ impl Default for Affine {
     }
 }
 
+/// The keys under which a config has a kernel's initializer, regularizer and constraint.
+pub(crate) type KernelKeys = [&'static str; 3];
+
+const KERNEL: KernelKeys = ["kernel_initializer", "kernel_regularizer", "kernel_constraint"];
+
 impl Affine {
     pub fn from_config(config: &Config<'_>) -> Result<Self> {
+        Self::from_config_as(config, &KERNEL)
+    }
+
+    /// The same for a class that calls its kernel otherwise.
+    pub fn from_config_as(config: &Config<'_>, kernel: &KernelKeys) -> Result<Self> {
         let initializer = |key| match config.get(key) {
             Value::Null => Ok(None),
             value => Initializer::from_json(value).map(Some),
@@ -48,11 +58,11 @@ impl Affine {
         Ok(Self {
             activation: Activation::from_json(config.get("activation"))?,
             use_bias: config.flag("use_bias", true)?,
-            kernel_initializer: initializer("kernel_initializer")?.unwrap_or(default.kernel_initializer),
+            kernel_initializer: initializer(kernel[0])?.unwrap_or(default.kernel_initializer),
             bias_initializer: initializer("bias_initializer")?.unwrap_or(default.bias_initializer),
-            kernel_regularizer: Regularizer::from_json(config.get("kernel_regularizer"))?,
+            kernel_regularizer: Regularizer::from_json(config.get(kernel[1]))?,
             bias_regularizer: Regularizer::from_json(config.get("bias_regularizer"))?,
-            kernel_constraint: Constraint::from_json(config.get("kernel_constraint"))?,
+            kernel_constraint: Constraint::from_json(config.get(kernel[2]))?,
             bias_constraint: Constraint::from_json(config.get("bias_constraint"))?,
         })
     }
@@ -61,8 +71,13 @@ impl Affine {
     pub fn build(&self, kernel: &[usize], units: usize, weights: &mut Weights<'_>) -> Result<()> {
         let spec = WeightSpec::new("kernel", kernel, &self.kernel_initializer);
         weights.add(spec.regularizer(self.kernel_regularizer).constraint(self.kernel_constraint))?;
+        self.build_bias(&[units], weights)
+    }
+
+    /// The weight `bias`, if there is to be one.
+    pub fn build_bias(&self, shape: &[usize], weights: &mut Weights<'_>) -> Result<()> {
         if self.use_bias {
-            let spec = WeightSpec::new("bias", [units], &self.bias_initializer);
+            let spec = WeightSpec::new("bias", shape, &self.bias_initializer);
             weights.add(spec.regularizer(self.bias_regularizer).constraint(self.bias_constraint))?;
         }
         Ok(())
@@ -72,12 +87,17 @@ impl Affine {
     ///
     /// `axis` is the one that the units are on, from the back.
     pub fn finish(&self, base: &LayerBase, product: Tensor, axis: usize) -> Tensor {
+        self.finish_with(base, product, axis, 1)
+    }
+
+    /// The same where the bias is another weight than the second.
+    pub fn finish_with(&self, base: &LayerBase, product: Tensor, axis: usize, place: usize) -> Tensor {
         let sum = match (self.use_bias, axis) {
             (false, _) => product,
-            (true, 1) => product + base.read(1),
+            (true, 1) => product + base.read(place),
             (true, _) => {
-                let bias = base.read(1);
-                let units = base.weights().get(1).map_or(0, |w| w.count());
+                let bias = base.read(place);
+                let units = base.weights().get(place).map_or(0, |w| w.count());
                 let shape: Vec<usize> = [units].into_iter().chain(std::iter::repeat_n(1, axis - 1)).collect();
                 product + bias.reshape(shape)
             }
@@ -86,26 +106,68 @@ impl Affine {
     }
 
     pub fn arguments(&self, with_activity_regularizer: Option<Option<Regularizer>>) -> Map<String, Value> {
+        self.arguments_as(with_activity_regularizer, &KERNEL)
+    }
+
+    /// The same for a class that calls its kernel otherwise.
+    pub fn arguments_as(
+        &self,
+        with_activity_regularizer: Option<Option<Regularizer>>,
+        kernel: &KernelKeys,
+    ) -> Map<String, Value> {
         let regularizer = |r: &Option<Regularizer>| r.map_or(Value::Null, |r| r.to_json());
         let constraint = |c: &Option<Constraint>| c.map_or(Value::Null, |c| c.to_json());
         let mut config = map(json!({
             "activation": self.activation.to_json(), "use_bias": self.use_bias,
-            "kernel_initializer": self.kernel_initializer.to_json(),
+            kernel[0]: self.kernel_initializer.to_json(),
             "bias_initializer": self.bias_initializer.to_json(),
-            "kernel_regularizer": regularizer(&self.kernel_regularizer),
+            kernel[1]: regularizer(&self.kernel_regularizer),
             "bias_regularizer": regularizer(&self.bias_regularizer),
         }));
         if let Some(activity) = with_activity_regularizer {
             config.insert("activity_regularizer".into(), regularizer(&activity));
         }
-        config.insert("kernel_constraint".into(), constraint(&self.kernel_constraint));
+        config.insert(kernel[2].into(), constraint(&self.kernel_constraint));
         config.insert("bias_constraint".into(), constraint(&self.bias_constraint));
         config
     }
 }
 
-/// The builder methods of layers with a kernel, a bias and an activation.
-macro_rules! affine_arguments {
+/// The builder methods of a kernel: its initializer, regularizer and constraint, each with the field it sets.
+macro_rules! filter_arguments {
+    (
+        $initializer:ident = $($initial:ident).+,
+        $regularizer:ident = $($penalty:ident).+,
+        $constraint:ident = $($bound:ident).+
+    ) => {
+        /// With this rule for the first kernel; by default `glorot_uniform`.
+        #[must_use]
+        pub fn $initializer(mut self, initializer: impl Into<crate::arg::Arg<Initializer>>) -> Self {
+            if let Some(initializer) = self.base.accept(initializer.into()) {
+                self.$($initial).+ = initializer;
+            }
+            self
+        }
+
+        /// With this penalty on the kernel.
+        #[must_use]
+        pub fn $regularizer(mut self, regularizer: impl Into<crate::arg::Arg<Regularizer>>) -> Self {
+            self.$($penalty).+ = self.base.accept(regularizer.into());
+            self
+        }
+
+        /// With this bound on the kernel.
+        #[must_use]
+        pub fn $constraint(mut self, constraint: impl Into<crate::arg::Arg<Constraint>>) -> Self {
+            self.$($bound).+ = self.base.accept(constraint.into());
+            self
+        }
+    };
+}
+pub(crate) use filter_arguments;
+
+/// The builder methods of layers with a bias and an activation.
+macro_rules! bias_arguments {
     () => {
         /// With this activation; by default none.
         #[must_use]
@@ -123,28 +185,12 @@ macro_rules! affine_arguments {
             self
         }
 
-        /// With this rule for the first kernel; by default `glorot_uniform`.
-        #[must_use]
-        pub fn kernel_initializer(mut self, initializer: impl Into<crate::arg::Arg<Initializer>>) -> Self {
-            if let Some(initializer) = self.base.accept(initializer.into()) {
-                self.affine.kernel_initializer = initializer;
-            }
-            self
-        }
-
         /// With this rule for the first bias; by default `zeros`.
         #[must_use]
         pub fn bias_initializer(mut self, initializer: impl Into<crate::arg::Arg<Initializer>>) -> Self {
             if let Some(initializer) = self.base.accept(initializer.into()) {
                 self.affine.bias_initializer = initializer;
             }
-            self
-        }
-
-        /// With this penalty on the kernel.
-        #[must_use]
-        pub fn kernel_regularizer(mut self, regularizer: impl Into<crate::arg::Arg<Regularizer>>) -> Self {
-            self.affine.kernel_regularizer = self.base.accept(regularizer.into());
             self
         }
 
@@ -162,19 +208,25 @@ macro_rules! affine_arguments {
             self
         }
 
-        /// With this bound on the kernel.
-        #[must_use]
-        pub fn kernel_constraint(mut self, constraint: impl Into<crate::arg::Arg<Constraint>>) -> Self {
-            self.affine.kernel_constraint = self.base.accept(constraint.into());
-            self
-        }
-
         /// With this bound on the bias.
         #[must_use]
         pub fn bias_constraint(mut self, constraint: impl Into<crate::arg::Arg<Constraint>>) -> Self {
             self.affine.bias_constraint = self.base.accept(constraint.into());
             self
         }
+    };
+}
+pub(crate) use bias_arguments;
+
+/// The builder methods of layers with a kernel, a bias and an activation.
+macro_rules! affine_arguments {
+    () => {
+        crate::layers::affine::filter_arguments!(
+            kernel_initializer = affine.kernel_initializer,
+            kernel_regularizer = affine.kernel_regularizer,
+            kernel_constraint = affine.kernel_constraint
+        );
+        crate::layers::affine::bias_arguments!();
     };
 }
 pub(crate) use affine_arguments;

@@ -166,6 +166,9 @@ pub trait Layer: Send + Sync + Any {
         let mut config = config::map(json!({
             "name": base.name(), "trainable": base.trainable(), "dtype": base.policy().to_json(),
         }));
+        if let Some(regularizer) = base.activity_regularizer() {
+            config.insert("activity_regularizer".into(), regularizer.to_json());
+        }
         config.extend(self.arguments());
         config
     }
@@ -267,6 +270,11 @@ impl LayerBase {
     /// Sets the penalty on the outputs.
     pub fn set_activity_regularizer(&mut self, regularizer: Arg<Regularizer>) {
         self.activity_regularizer = self.accept(regularizer);
+    }
+
+    /// Takes the penalty away, for layers that hand it on to their parts.
+    pub fn take_activity_regularizer(&mut self) -> Option<Regularizer> {
+        self.activity_regularizer.take()
     }
 
     /// The penalty on the outputs.

@@ -17,12 +17,22 @@ mod weight;
 
 pub use activations::Activation;
 pub use context::{Arguments, Call, Context, Masks, Outputs, Tensors};
-pub use convolutional::{Conv1D, Conv2D, Conv3D};
+pub use convolutional::{
+    Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Convolution1D, Convolution1DTranspose,
+    Convolution2D, Convolution2DTranspose, Convolution3D, Convolution3DTranspose, DepthwiseConv1D, DepthwiseConv2D,
+    SeparableConv1D, SeparableConv2D, SeparableConvolution1D, SeparableConvolution2D,
+};
 pub use core::{Dense, Input, InputLayer};
 pub use input_spec::InputSpec;
 pub use layer::{IntoLayer, Layer, LayerBase, apply, apply_call, build, layer_to_json};
 pub use merging::{Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract};
-pub use pooling::{AveragePooling1D, AveragePooling2D, AveragePooling3D, MaxPooling1D, MaxPooling2D, MaxPooling3D};
+pub use pooling::{
+    AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, AveragePooling1D, AveragePooling2D, AveragePooling3D, AvgPool1D,
+    AvgPool2D, AvgPool3D, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalAvgPool1D,
+    GlobalAvgPool2D, GlobalAvgPool3D, GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D, GlobalMaxPooling1D,
+    GlobalMaxPooling2D, GlobalMaxPooling3D, MaxPool1D, MaxPool2D, MaxPool3D, MaxPooling1D, MaxPooling2D, MaxPooling3D,
+};
 pub use registry::{layer_from_json, register_layer};
 pub use regularization::Dropout;
 pub use reshaping::Flatten;

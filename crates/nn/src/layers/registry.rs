@@ -7,9 +7,12 @@ use cornet_error::{Result, err};
 use serde_json::Value;
 
 use super::{
-    Activation, Add, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D, Concatenate, Conv1D, Conv2D,
-    Conv3D, Dense, Dropout, Flatten, InputLayer, Layer, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum,
-    Multiply, Subtract,
+    Activation, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D,
+    Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Dense, DepthwiseConv1D,
+    DepthwiseConv2D, Dropout, Flatten, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
+    GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, InputLayer, Layer, MaxPooling1D, MaxPooling2D,
+    MaxPooling3D, Maximum, Minimum, Multiply, SeparableConv1D, SeparableConv2D, Subtract,
 };
 use crate::models::{Functional, Sequential};
 use crate::saving::config::Config;
@@ -27,6 +30,12 @@ macro_rules! layers {
 
 layers! {
     Activation
+    AdaptiveAveragePooling1D
+    AdaptiveAveragePooling2D
+    AdaptiveAveragePooling3D
+    AdaptiveMaxPooling1D
+    AdaptiveMaxPooling2D
+    AdaptiveMaxPooling3D
     Add
     Average
     AveragePooling1D
@@ -34,12 +43,23 @@ layers! {
     AveragePooling3D
     Concatenate
     Conv1D
+    Conv1DTranspose
     Conv2D
+    Conv2DTranspose
     Conv3D
+    Conv3DTranspose
     Dense
+    DepthwiseConv1D
+    DepthwiseConv2D
     Dropout
     Flatten
     Functional
+    GlobalAveragePooling1D
+    GlobalAveragePooling2D
+    GlobalAveragePooling3D
+    GlobalMaxPooling1D
+    GlobalMaxPooling2D
+    GlobalMaxPooling3D
     InputLayer
     MaxPooling1D
     MaxPooling2D
@@ -47,6 +67,8 @@ layers! {
     Maximum
     Minimum
     Multiply
+    SeparableConv1D
+    SeparableConv2D
     Sequential
     Subtract
 }

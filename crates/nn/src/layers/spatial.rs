@@ -104,3 +104,18 @@ macro_rules! window_arguments {
     };
 }
 pub(crate) use window_arguments;
+
+/// The builder method of layers whose only choice over spatial axes is where the channels are.
+macro_rules! format_argument {
+    () => {
+        /// With the channels last (the default) or first.
+        #[must_use]
+        pub fn data_format(mut self, format: impl Into<crate::arg::Arg<DataFormat>>) -> Self {
+            if let Some(format) = self.base.accept(format.into()) {
+                self.data_format = format;
+            }
+            self
+        }
+    };
+}
+pub(crate) use format_argument;

@@ -1,6 +1,6 @@
 //! Convolutions with Keras's arguments: padding words, data formats, depthwise, separable and transposed ones.
 
-use super::geometry::{DataFormat, Padding, per_axis};
+use super::geometry::{DataFormat, Padding, per_axis, transposed_size};
 use crate::arithmetic::common_dtype;
 use crate::core::prelude::*;
 
@@ -197,34 +197,25 @@ fn transposed(x: &Tensor, kernel: &Tensor, extra: Option<&[usize]>, options: &Co
         Some(each) => fail!(InvalidArgument, "output_padding: expected 1 or {axes} sizes, found {each:?}"),
         None => None,
     };
+    if let Padding::Explicit(pairs) = &options.padding
+        && pairs.len() != axes
+    {
+        fail!(InvalidArgument, "padding: expected {axes} pairs, found {}", pairs.len());
+    }
     let (mut sizes, mut padding) = (Dims::new(), Vec::new());
     for a in 0..axes {
         let reach = (kernel_size[a].max(1) - 1) * dilation[a] + 1;
-        let (stride, before) = (strides[a], input[a].max(1) - 1);
         let given = extra.as_ref().map(|e| e[a]);
-        match &options.padding {
-            Padding::Valid => {
-                sizes.push(before * stride + reach + given.unwrap_or(stride.saturating_sub(reach)));
-                padding.extend([0, 0]);
-            }
+        let size = transposed_size(input[a], reach, strides[a], &options.padding, a, given)?;
+        sizes.push(size);
+        padding.extend(match &options.padding {
+            Padding::Explicit(pairs) => pairs.get(a).map_or([0, 0], |&(before, after)| [before, after]),
             Padding::Same => {
-                let size = given.map_or(input[a] * stride, |p| before * stride + reach % 2 + p);
-                let total = (before * stride + reach).saturating_sub(size);
-                sizes.push(size);
-                padding.extend([total / 2, total - total / 2]);
+                let total = ((input[a].max(1) - 1) * strides[a] + reach).saturating_sub(size);
+                [total / 2, total - total / 2]
             }
-            Padding::Explicit(pairs) if pairs.len() == axes => {
-                let whole = before * stride + reach + given.unwrap_or(0);
-                let Some(size) = whole.checked_sub(pairs[a].0 + pairs[a].1) else {
-                    fail!(InvalidArgument, "padding {pairs:?} is more than the {whole} positions of axis {a}");
-                };
-                sizes.push(size);
-                padding.extend([pairs[a].0, pairs[a].1]);
-            }
-            other => {
-                fail!(InvalidArgument, "padding of a transposed convolution: expected valid or same, found {other}")
-            }
-        }
+            _ => [0, 0],
+        });
     }
     let attrs = super::conv_attrs(&strides, &padding, &dilation, 1);
     Ok(super::conv_input_gradient(x, kernel, &sizes, &attrs))

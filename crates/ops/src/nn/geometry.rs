@@ -115,6 +115,45 @@ impl Padding {
     }
 }
 
+/// How long an axis of `size` becomes in a transposed convolution whose windows reach so far. `extra` is its output
+/// padding, if it is given.
+///
+/// # Errors
+/// `invalid_argument` for causal padding, and for explicit padding that has no pair for the axis or is more than there
+/// is; `limit_exceeded` for sizes beyond numbers.
+pub fn transposed_size(
+    size: usize,
+    reach: usize,
+    stride: usize,
+    padding: &Padding,
+    axis: usize,
+    extra: Option<usize>,
+) -> Result<usize> {
+    let spread = (size.max(1) - 1).checked_mul(stride);
+    let with = |more: usize| spread.and_then(|n| n.checked_add(more));
+    let found = match padding {
+        Padding::Valid => with(reach.saturating_add(extra.unwrap_or(stride.saturating_sub(reach)))),
+        Padding::Same => match extra {
+            Some(extra) => with((reach % 2).saturating_add(extra)),
+            None => size.checked_mul(stride),
+        },
+        Padding::Explicit(pairs) => {
+            let Some((before, after)) = pairs.get(axis) else {
+                fail!(InvalidArgument, "padding: expected a pair for axis {axis}, found {pairs:?}");
+            };
+            let whole = with(reach.saturating_add(extra.unwrap_or(0))).unwrap_or(usize::MAX);
+            let Some(size) = before.checked_add(*after).and_then(|around| whole.checked_sub(around)) else {
+                fail!(InvalidArgument, "padding {pairs:?} is more than the {whole} positions of axis {axis}");
+            };
+            Some(size)
+        }
+        Padding::Causal => {
+            fail!(InvalidArgument, "padding of a transposed convolution: expected valid or same, found causal")
+        }
+    };
+    found.ok_or_else(|| err!(LimitExceeded, "spatial axis {axis}: size, strides or dilation are too large"))
+}
+
 /// One value an axis, from one for all of them or one each.
 ///
 /// # Errors

@@ -31,16 +31,28 @@ pub struct Pooling<const RANK: usize, const MAX: bool> {
 
 /// The greatest value of each window over one axis.
 pub type MaxPooling1D = Pooling<1, true>;
+/// Keras's second name of [`MaxPooling1D`].
+pub type MaxPool1D = MaxPooling1D;
 /// The greatest value of each window of an image.
 pub type MaxPooling2D = Pooling<2, true>;
+/// Keras's second name of [`MaxPooling2D`].
+pub type MaxPool2D = MaxPooling2D;
 /// The greatest value of each window of a volume.
 pub type MaxPooling3D = Pooling<3, true>;
+/// Keras's second name of [`MaxPooling3D`].
+pub type MaxPool3D = MaxPooling3D;
 /// The mean of each window over one axis.
 pub type AveragePooling1D = Pooling<1, false>;
+/// Keras's second name of [`AveragePooling1D`].
+pub type AvgPool1D = AveragePooling1D;
 /// The mean of each window of an image.
 pub type AveragePooling2D = Pooling<2, false>;
+/// Keras's second name of [`AveragePooling2D`].
+pub type AvgPool2D = AveragePooling2D;
 /// The mean of each window of a volume.
 pub type AveragePooling3D = Pooling<3, false>;
+/// Keras's second name of [`AveragePooling3D`].
+pub type AvgPool3D = AveragePooling3D;
 
 impl<const RANK: usize, const MAX: bool> Pooling<RANK, MAX> {
     const CLASS: &'static str = [
