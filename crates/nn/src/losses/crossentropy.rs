@@ -2,20 +2,27 @@
 
 use cornet_error::{Result, err};
 use cornet_ops::Tensor;
-use cornet_tensor::DType;
+use cornet_tensor::{DType, Shape};
 use serde_json::{Map, Value, json};
 
 use super::LossFunction;
 use crate::saving::config::{Config, map};
 
 /// `-ln p[class]`, the targets being class numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SparseCategoricalCrossentropy {
     /// Whether predictions are logits instead of probabilities.
     pub from_logits: bool,
     /// A class whose samples have no loss, such as 255 for the void of a segmentation.
     pub ignore_class: Option<i64>,
+    /// The axis of the classes. Keras writes it into no file of a loss.
+    pub axis: isize,
 }
+
+/// The crossentropy that fits the shapes: binary for one output, sparse for class numbers, else categorical. Keras's
+/// words `crossentropy` and `ce`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Crossentropy;
 
 /// -Σ target · ln p, the targets being one-hot or soft.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,8 +58,38 @@ impl Default for BinaryCrossentropy {
     }
 }
 
-fn axis(config: &Config<'_>) -> Result<isize> {
+impl Default for SparseCategoricalCrossentropy {
+    fn default() -> Self {
+        Self { from_logits: false, ignore_class: None, axis: -1 }
+    }
+}
+
+pub(crate) fn axis(config: &Config<'_>) -> Result<isize> {
     Ok(config.optional("axis", "an integer", Value::as_i64)?.unwrap_or(-1) as isize)
+}
+
+/// One-hot targets of which a part is shared among all classes.
+pub(super) fn smoothed(target: &Tensor, label_smoothing: f64) -> Result<Tensor> {
+    if label_smoothing == 0.0 {
+        return Ok(target.clone());
+    }
+    let classes = target.shape()?.last().copied().unwrap_or(1) as f64;
+    Ok(target * (1.0 - label_smoothing) + label_smoothing / classes)
+}
+
+/// Class numbers of the shape of the predictions without the axis of the classes.
+pub(crate) fn class_numbers(y_true: &Tensor, y_pred: &Tensor, axis: isize) -> Result<Tensor> {
+    let (targets, outputs) = (y_true.shape()?, y_pred.shape()?);
+    let at = outputs.axis(axis)?;
+    let without = |shape: &Shape| -> Shape { (0..shape.rank()).filter(|&a| a != at).map(|a| shape[a]).collect() };
+    let rows = without(&outputs);
+    let fits = targets == rows || targets.rank() == outputs.rank() && targets[at] == 1 && without(&targets) == rows;
+    if !fits {
+        return Err(err!(ShapeMismatch, "targets: expected {rows:?}, a class number a sample, found {targets}")
+            .operand("predictions", &outputs)
+            .help("one-hot targets go to categorical_crossentropy"));
+    }
+    Ok(y_true.reshape(rows))
 }
 
 impl SparseCategoricalCrossentropy {
@@ -62,12 +99,8 @@ impl SparseCategoricalCrossentropy {
     }
 
     pub(super) fn from_config(config: &Config<'_>) -> Result<Self> {
-        if axis(config)? != -1 {
-            return Err(err!(Unsupported, "SparseCategoricalCrossentropy.axis: expected -1, found {}", axis(config)?)
-                .help("put the classes on the last axis"));
-        }
         let ignore_class = config.optional("ignore_class", "an integer", Value::as_i64)?;
-        Ok(Self { from_logits: config.flag("from_logits", false)?, ignore_class })
+        Ok(Self { from_logits: config.flag("from_logits", false)?, ignore_class, axis: axis(config)? })
     }
 }
 
@@ -98,11 +131,11 @@ impl BinaryCrossentropy {
 }
 
 impl LossFunction for SparseCategoricalCrossentropy {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "SparseCategoricalCrossentropy"
     }
 
-    fn function_name(&self) -> &'static str {
+    fn function_name(&self) -> &str {
         "sparse_categorical_crossentropy"
     }
 
@@ -111,42 +144,56 @@ impl LossFunction for SparseCategoricalCrossentropy {
     }
 
     fn takes_class_numbers(&self) -> bool {
-        self.ignore_class.is_none()
+        self.ignore_class.is_none() && self.axis == -1
     }
 
     fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-        let (targets, outputs) = (y_true.shape()?, y_pred.shape()?);
-        let rows = outputs.rank().checked_sub(1).map(|r| &outputs[..r]).unwrap_or(&[]);
-        let fits = targets[..] == *rows || targets.last() == Some(&1) && targets[..targets.rank() - 1] == *rows;
-        if !fits {
-            return Err(err!(ShapeMismatch, "targets: expected {rows:?}, a class number a sample, found {targets}")
-                .operand("predictions", &outputs)
-                .help("one-hot targets go to categorical_crossentropy"));
-        }
-        let labels = y_true.reshape(rows);
+        let labels = class_numbers(y_true, y_pred, self.axis)?;
+        let last = y_pred.rank()? as isize - 1;
+        let moved =
+            if self.axis == -1 || self.axis == last { y_pred.clone() } else { y_pred.moveaxis(&[self.axis], &[-1]) };
         let Some(ignored) = self.ignore_class else {
-            return Ok(labels.sparse_categorical_crossentropy(y_pred, self.from_logits));
+            return Ok(labels.sparse_categorical_crossentropy(&moved, self.from_logits));
         };
         let counts = labels.not_equal(ignored);
         let known = counts.where_(&labels, 0).cast(DType::I32);
-        let values = known.sparse_categorical_crossentropy(y_pred, self.from_logits);
+        let values = known.sparse_categorical_crossentropy(&moved, self.from_logits);
         Ok(counts.where_(values, Tensor::full([], 0.0, y_pred.dtype()?)))
     }
 
     fn mask(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Option<Tensor>> {
         let Some(ignored) = self.ignore_class else { return Ok(None) };
-        let outputs = y_pred.shape()?;
-        let rows = outputs.rank().checked_sub(1).map(|r| &outputs[..r]).unwrap_or(&[]);
-        Ok(Some(y_true.reshape(rows).not_equal(ignored)))
+        Ok(Some(class_numbers(y_true, y_pred, self.axis)?.not_equal(ignored)))
+    }
+}
+
+impl LossFunction for Crossentropy {
+    fn class_name(&self) -> &str {
+        "Crossentropy"
+    }
+
+    fn function_name(&self) -> &str {
+        "crossentropy"
+    }
+
+    fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
+        let (targets, outputs) = (y_true.shape()?, y_pred.shape()?);
+        if outputs.last() == Some(&1) {
+            BinaryCrossentropy::default().values(y_true, y_pred)
+        } else if targets.rank() < outputs.rank() || targets.last() == Some(&1) {
+            SparseCategoricalCrossentropy::default().values(y_true, y_pred)
+        } else {
+            CategoricalCrossentropy::default().values(y_true, y_pred)
+        }
     }
 }
 
 impl LossFunction for CategoricalCrossentropy {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "CategoricalCrossentropy"
     }
 
-    fn function_name(&self) -> &'static str {
+    fn function_name(&self) -> &str {
         "categorical_crossentropy"
     }
 
@@ -164,21 +211,17 @@ impl LossFunction for CategoricalCrossentropy {
             )
             .help("class numbers go to sparse_categorical_crossentropy"));
         }
-        let mut target = y_true.cast(y_pred.dtype()?);
-        if self.label_smoothing != 0.0 {
-            let classes = outputs.last().copied().unwrap_or(1) as f64;
-            target = target * (1.0 - self.label_smoothing) + self.label_smoothing / classes;
-        }
+        let target = smoothed(&y_true.cast(y_pred.dtype()?), self.label_smoothing)?;
         Ok(target.categorical_crossentropy(y_pred, self.from_logits, self.axis))
     }
 }
 
 impl LossFunction for BinaryCrossentropy {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "BinaryCrossentropy"
     }
 
-    fn function_name(&self) -> &'static str {
+    fn function_name(&self) -> &str {
         "binary_crossentropy"
     }
 

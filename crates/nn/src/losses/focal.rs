@@ -138,11 +138,8 @@ impl LossFunction for BinaryFocalCrossentropy {
 
     fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
         let (t, y) = alike(y_true, y_pred)?;
-        let t = if self.label_smoothing == 0.0 {
-            t
-        } else {
-            t * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
-        };
+        let t =
+            if self.label_smoothing == 0.0 { t } else { t * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing };
         // Keras takes the plain crossentropy of the probabilities here, whatever they were made from.
         let p = if self.from_logits { y.sigmoid() } else { y };
         let bare = p.clip(EPSILON, 1.0 - EPSILON);

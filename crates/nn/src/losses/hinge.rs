@@ -26,11 +26,11 @@ fn margins(y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
 }
 
 impl LossFunction for Hinge {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "Hinge"
     }
 
-    fn function_name(&self) -> &'static str {
+    fn function_name(&self) -> &str {
         "hinge"
     }
 
@@ -40,11 +40,11 @@ impl LossFunction for Hinge {
 }
 
 impl LossFunction for SquaredHinge {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "SquaredHinge"
     }
 
-    fn function_name(&self) -> &'static str {
+    fn function_name(&self) -> &str {
         "squared_hinge"
     }
 
@@ -54,11 +54,11 @@ impl LossFunction for SquaredHinge {
 }
 
 impl LossFunction for CategoricalHinge {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "CategoricalHinge"
     }
 
-    fn function_name(&self) -> &'static str {
+    fn function_name(&self) -> &str {
         "categorical_hinge"
     }
 

@@ -4,11 +4,8 @@ use cornet_error::Result;
 use cornet_ops::Tensor;
 use serde_json::{Map, Value, json};
 
-use super::{LossFunction, alike};
+use super::{EPSILON, LossFunction, alike};
 use crate::saving::config::map;
-
-/// Keras's fuzz factor.
-const EPSILON: f64 = 1e-7;
 
 macro_rules! losses {
     ($($(#[$doc:meta])+ $class:ident $function:literal |$y_true:ident, $y_pred:ident| $body:expr;)+) => { $(
@@ -17,11 +14,11 @@ macro_rules! losses {
         pub struct $class;
 
         impl LossFunction for $class {
-            fn class_name(&self) -> &'static str {
+            fn class_name(&self) -> &str {
                 stringify!($class)
             }
 
-            fn function_name(&self) -> &'static str {
+            fn function_name(&self) -> &str {
                 $function
             }
 
@@ -75,11 +72,11 @@ impl Default for Huber {
 }
 
 impl LossFunction for Huber {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "Huber"
     }
 
-    fn function_name(&self) -> &'static str {
+    fn function_name(&self) -> &str {
         "huber"
     }
 

@@ -118,7 +118,10 @@ mod tests {
 
     #[test]
     fn weights_that_do_not_fit_and_ignored_classes() {
-        let loss = Loss::from(SparseCategoricalCrossentropy { from_logits: true, ignore_class: Some(255) });
+        let loss = Loss::from(SparseCategoricalCrossentropy {
+            ignore_class: Some(255),
+            ..SparseCategoricalCrossentropy::on_logits()
+        });
         let logits = Tensor::of([[0.0_f32, 0.0], [0.0, 0.0], [9.0, 0.0]]);
         let value = loss.call(&Tensor::of([0, 1, 255]), &logits).unwrap();
         assert!((value.item::<f32>().unwrap() - 2.0_f32.ln()).abs() < 1e-6);

@@ -6,7 +6,7 @@ use cornet_tensor::{DType, Shape};
 use serde_json::{Map, Value, json};
 
 use super::MetricFunction;
-use crate::losses::{alike, same_rank};
+use crate::losses::{alike, class_numbers, same_rank};
 use crate::saving::config::{Config, map};
 
 /// target = y, element-wise.
@@ -46,6 +46,8 @@ pub struct TopKCategoricalAccuracy {
 pub struct SparseTopKCategoricalAccuracy {
     /// How many count.
     pub k: usize,
+    /// Whether predictions are class numbers, the likeliest first, instead of scores.
+    pub from_sorted_ids: bool,
 }
 
 impl Default for TopKCategoricalAccuracy {
@@ -56,25 +58,12 @@ impl Default for TopKCategoricalAccuracy {
 
 impl Default for SparseTopKCategoricalAccuracy {
     fn default() -> Self {
-        Self { k: 5 }
+        Self { k: 5, from_sorted_ids: false }
     }
 }
 
 pub(super) fn k(config: &Config<'_>) -> Result<usize> {
     Ok(config.optional("k", "a positive integer", Value::as_u64)?.unwrap_or(5) as usize)
-}
-
-/// Class numbers `[…]` for predictions `[…, classes]`, without a last axis of size 1, as int32.
-fn class_numbers(y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-    let (targets, outputs) = (y_true.shape()?, y_pred.shape()?);
-    let rows = outputs.rank().checked_sub(1).map(|r| &outputs[..r]).unwrap_or(&[]);
-    let fits = targets[..] == *rows || targets.last() == Some(&1) && targets[..targets.rank() - 1] == *rows;
-    if !fits {
-        return Err(err!(ShapeMismatch, "targets: expected {rows:?}, a class number a sample, found {targets}")
-            .operand("predictions", &outputs)
-            .help("one-hot targets go to categorical_accuracy"));
-    }
-    Ok(y_true.reshape(rows).cast(DType::I32))
 }
 
 /// Whether each row's class is among the `k` greatest.
@@ -95,11 +84,11 @@ fn same_shape(y_true: &Tensor, y_pred: &Tensor) -> Result<()> {
 }
 
 impl MetricFunction for Accuracy {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "Accuracy"
     }
 
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "accuracy"
     }
 
@@ -110,11 +99,11 @@ impl MetricFunction for Accuracy {
 }
 
 impl MetricFunction for BinaryAccuracy {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "BinaryAccuracy"
     }
 
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "binary_accuracy"
     }
 
@@ -130,11 +119,11 @@ impl MetricFunction for BinaryAccuracy {
 }
 
 impl MetricFunction for CategoricalAccuracy {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "CategoricalAccuracy"
     }
 
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "categorical_accuracy"
     }
 
@@ -145,25 +134,25 @@ impl MetricFunction for CategoricalAccuracy {
 }
 
 impl MetricFunction for SparseCategoricalAccuracy {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "SparseCategoricalAccuracy"
     }
 
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "sparse_categorical_accuracy"
     }
 
     fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-        Ok(class_numbers(y_true, y_pred)?.equal(y_pred.argmax(Some(-1), false)))
+        Ok(class_numbers(y_true, y_pred, -1)?.cast(DType::I32).equal(y_pred.argmax(Some(-1), false)))
     }
 }
 
 impl MetricFunction for TopKCategoricalAccuracy {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "TopKCategoricalAccuracy"
     }
 
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "top_k_categorical_accuracy"
     }
 
@@ -178,19 +167,29 @@ impl MetricFunction for TopKCategoricalAccuracy {
 }
 
 impl MetricFunction for SparseTopKCategoricalAccuracy {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         "SparseTopKCategoricalAccuracy"
     }
 
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "sparse_top_k_categorical_accuracy"
     }
 
     fn arguments(&self) -> Map<String, Value> {
-        map(json!({"k": self.k}))
+        let mut arguments = map(json!({"k": self.k}));
+        if self.from_sorted_ids {
+            arguments.insert("from_sorted_ids".into(), true.into());
+        }
+        arguments
     }
 
     fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
-        among_top(&class_numbers(y_true, y_pred)?, y_pred, self.k)
+        let classes = class_numbers(y_true, y_pred, -1)?;
+        if !self.from_sorted_ids {
+            return among_top(&classes.cast(DType::I32), y_pred, self.k);
+        }
+        let ranked = y_pred.shape()?.last().copied().unwrap_or(0);
+        let first = y_pred.slice_axis(-1, 0, self.k.min(ranked));
+        Ok(classes.cast(y_pred.dtype()?).expand_dims(&[-1]).equal(first).any(&[-1], false))
     }
 }

@@ -111,6 +111,13 @@ pub(super) struct Counts {
     pub false_negatives: Tensor,
 }
 
+impl Counts {
+    /// True positives, false positives, true negatives, false negatives.
+    pub fn into_vec(self) -> Vec<Tensor> {
+        vec![self.true_positives, self.false_positives, self.true_negatives, self.false_negatives]
+    }
+}
+
 impl<'a> Counter<'a> {
     pub fn new(thresholds: &'a [f64]) -> Self {
         let is_even = is_even(thresholds);
@@ -192,7 +199,7 @@ impl<'a> Counter<'a> {
         let place = bucket.greater_equal(0).where_(&bucket * labels as i64 + label, -1).reshape([values * labels]);
         let above = |x: &Tensor| {
             let sums = x.reshape([values * labels]).segment_sum(&place, Some(count * labels));
-            sums.reshape([count, labels]).flip(&[0]).cumsum(Some(0)).flip(&[0])
+            sums.reshape([count, labels]).cumsum_with(Some(0), false, true)
         };
         let (tp, fp) = (above(&positive), above(&negative));
         let total = |x: &Tensor| x.sum(&[0], true);

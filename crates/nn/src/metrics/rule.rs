@@ -2,14 +2,14 @@
 
 use std::sync::OnceLock;
 
-use cornet_error::{Error, Result};
+use cornet_error::{Error, Result, err};
 use cornet_ops::{Tensor, Variable};
 use cornet_tensor::{Array, DType, Shape};
 use serde_json::{Map, Value, json};
 
 use super::Metric;
 use crate::dtype_policy::floatx;
-use crate::losses::{alike, misfit};
+use crate::losses::alike;
 use crate::names::auto_name;
 use crate::saving::config::map;
 
@@ -51,7 +51,8 @@ impl Batch<'_> {
         }
         let fits = sizes.len() <= shape.rank() && sizes.iter().zip(shape.iter()).all(|(a, b)| a == b || *a == 1);
         if !fits {
-            return Err(misfit(&found, shape));
+            return Err(err!(ShapeMismatch, "sample_weight: expected one weight for each of {shape}, found {found}")
+                .help("give one weight a sample, [batch] or [batch, 1, …], or one for each value"));
         }
         let padded: Shape = sizes.iter().copied().chain(std::iter::repeat(1)).take(shape.rank()).collect();
         Ok(Some(weight.cast(self.dtype).reshape(padded).broadcast_to(shape.clone())))
@@ -152,6 +153,13 @@ pub struct RuleMetric<R> {
     failed: Option<Error>,
 }
 
+impl<R: MetricRule + Default> Default for RuleMetric<R> {
+    /// The metric of the rule with its default arguments.
+    fn default() -> Self {
+        Self::of(R::default())
+    }
+}
+
 impl<R: MetricRule> RuleMetric<R> {
     /// The metric of this rule.
     pub fn of(rule: R) -> Self {
@@ -215,7 +223,7 @@ impl<R: MetricRule> RuleMetric<R> {
         Ok(self.state.get_or_init(|| made))
     }
 
-    fn update(&self, batch: &Batch<'_>) -> Result<()> {
+    fn add(&self, batch: &Batch<'_>) -> Result<()> {
         self.check()?;
         let added = self.rule.count(batch)?;
         let state = self.variables_of(added.iter().map(Tensor::shape))?;
@@ -259,7 +267,7 @@ impl<R: MetricRule> Metric for RuleMetric<R> {
         mask: Option<&Tensor>,
     ) -> Result<()> {
         let batch = Batch { y_true, y_pred, sample_weight, mask, dtype: self.state_dtype() };
-        self.update(&batch).map_err(|e| e.within(format!("metric {}", Metric::name(self))))
+        self.add(&batch).map_err(|e| e.within(format!("metric {}", Metric::name(self))))
     }
 
     fn result(&self) -> Result<f64> {
@@ -282,4 +290,10 @@ impl<R: MetricRule> Metric for RuleMetric<R> {
         let state = self.state.get().map_or(&[][..], Vec::as_slice);
         state.iter().try_for_each(|variable| variable.set(Array::zeros(variable.dtype(), variable.shape())))
     }
+}
+
+/// The error of a state that is not the rule's.
+pub(super) fn misfit(rule: &dyn MetricRule, state: &[Tensor]) -> Error {
+    let (expected, found) = (rule.state().len(), state.len());
+    err!(InvalidState, "{}: expected a state of {expected} variables, found {found}", rule.class_name())
 }

@@ -10,6 +10,11 @@ pub fn object(module: &str, class: &str, config: Map<String, Value>) -> Value {
     json!({"module": module, "class_name": class, "config": config, "registered_name": null})
 }
 
+/// A function by its name.
+pub(crate) fn function(name: &str) -> Value {
+    json!({"module": "builtins", "class_name": "function", "config": name, "registered_name": "function"})
+}
+
 /// The members of a JSON object, for `config`s in the order in which Keras writes them.
 pub(crate) fn map(value: Value) -> Map<String, Value> {
     match value {
