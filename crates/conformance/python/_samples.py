@@ -9,7 +9,7 @@ SAMPLERS = {}
 
 
 def samples(*classes, cases=None):
-    """Enters a function as the sampler of these classes; `cases` where the usual number is too many."""
+    """Enters a function as the sampler of these classes; `cases` where the number is not the usual one."""
 
     def enter(function):
         for name in classes:

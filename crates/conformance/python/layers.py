@@ -1,6 +1,6 @@
 """Compares Cornet's layers with Keras's, case by case: config, weights, shapes, outputs, gradients, state.
 
-Usage: python layers.py LAYER_CASES [SEED] [CLASS ...] [--cases N] [--verbose]
+Usage: python layers.py LAYER_CASES [SEED] [CLASS ...] [--cases N] [--verbose] [--keras-only]
 
 LAYER_CASES is the program `cargo build -p cornet-conformance --bin layer_cases` makes. Needs Keras 3.15.1 with
 TensorFlow. Without classes all of them. Prints one line a class and ends with 1 if one fails; classes that Cornet does
@@ -25,8 +25,10 @@ from keras.src import tree
 from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 
 import _samples
+import _layers_attention
 import _layers_basic
 import _layers_conv
+import _layers_recurrent
 from _exchange import Folder, deviation, difference, dtype_name, order, plain
 
 warnings.filterwarnings("ignore")
@@ -68,10 +70,15 @@ class Prepared:
         for x, mask in zip(inputs, case.masks):
             if mask is not None:
                 set_keras_mask(x, tf.constant(mask))
-        takes_training = case.training or "training" in case.values
-        further = dict(case.values, **tensors, **({"training": case.training} if takes_training else {}))
+        further = dict(case.values, **tensors)
+        if layer._call_has_training_arg:
+            further["training"] = case.training
 
         def call():
+            if case.how == "cell":
+                return layer(inputs[0], inputs[1:], **further)
+            if case.how == "stacked":
+                return layer(inputs[0], tree.pack_sequence_as(layer.state_size, inputs[1:]), **further)
             if case.how == "one":
                 return layer(inputs[0], **further)
             return layer(inputs, **further) if case.how == "list" else layer(*inputs, **further)
@@ -202,6 +209,7 @@ def main():
     parser.add_argument("words", nargs="*")
     parser.add_argument("--cases", type=int, default=6)
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--keras-only", action="store_true", help="only whether Keras computes every case, of all classes")
     options = parser.parse_args()
     seed = int(options.words.pop(0)) if options.words and options.words[0].isdigit() else 0
     unknown = [name for name in options.words if name not in _samples.SAMPLERS]
@@ -209,13 +217,13 @@ def main():
         raise SystemExit(f"no samplers for {unknown}")
     there = set(subprocess.run([options.program, "--classes"], check=True, capture_output=True, text=True).stdout.split())
     chosen = options.words or sorted(_samples.SAMPLERS)
-    absent = [name for name in chosen if name not in there]
+    absent = [name for name in chosen if name not in there and not options.keras_only]
     folder, prepared, start = Folder(), {}, time.time()
     broken = []
     for name in chosen:
         if name in absent:
             continue
-        count = min(options.cases, _samples.SAMPLERS[name].cases or options.cases)
+        count = _samples.SAMPLERS[name].cases or options.cases
         for number in range(count):
             keras.backend.clear_session()
             key = f"{name}-{number}"
@@ -226,6 +234,9 @@ def main():
                 broken.append(f"{key}: Keras cannot compute it: {type(error).__name__}: {str(error).strip()[:300]}")
                 prepared.pop(key, None)
     keras_seconds = time.time() - start
+    if options.keras_only:
+        print("\n".join(broken), f"\n{len(chosen)} classes, {len(prepared)} cases in {keras_seconds:.0f} s")
+        sys.exit(1 if broken else 0)
     facts, arrays = folder.run(options.program)
     failed, overall = 0, 0.0
     for name in chosen:

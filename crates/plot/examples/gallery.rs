@@ -30,8 +30,9 @@ fn graph() -> Canvas {
 
 fn main() -> Result<(), cornet_error::Error> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".into());
-    let rows: Vec<Vec<f64>> =
-        (0..10).map(|r| (0..10).map(|c| if r == c { 95.0 - f64::from(r) } else { f64::from(r * c % 5) }).collect()).collect();
+    let rows: Vec<Vec<f64>> = (0..10)
+        .map(|r| (0..10).map(|c| if r == c { 95.0 - f64::from(r) } else { f64::from(r * c % 5) }).collect())
+        .collect();
     let matrix = Matrix::new("confusion", rows).labels((0..10).map(|i| format!("class {i}")));
     let matrix = matrix.x_label("predicted").y_label("true");
     let pictures = [

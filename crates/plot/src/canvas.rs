@@ -141,7 +141,9 @@ impl Canvas {
         let bytes = match ending.as_deref() {
             Some("svg") => self.to_svg().into_bytes(),
             Some("png") => self.to_png(2.0)?,
-            _ => fail!(UnsupportedFormat, "picture: expected a name that ends in .svg or .png, found {}", path.display()),
+            _ => {
+                fail!(UnsupportedFormat, "picture: expected a name that ends in .svg or .png, found {}", path.display())
+            }
         };
         atomic_write(path, |file| file.write_all(&bytes))
     }

@@ -129,9 +129,19 @@ impl Chart {
     pub fn canvas(&self) -> Canvas {
         let (width, height) = self.size;
         let mut canvas = Canvas::new(width, height);
-        canvas.text(width / 2.0, 14.0, &self.title, &TextStyle::new(14.0).bold().align(Align::Middle).baseline(Baseline::Top));
+        canvas.text(
+            width / 2.0,
+            14.0,
+            &self.title,
+            &TextStyle::new(14.0).bold().align(Align::Middle).baseline(Baseline::Top),
+        );
         let Some((x, y)) = self.axes((width / 80.0) as usize, ((height - 90.0) / 45.0).max(2.0) as usize) else {
-            canvas.text(width / 2.0, height / 2.0, "no finite values", &TextStyle::new(12.0).color(Color::GRAY).centered());
+            canvas.text(
+                width / 2.0,
+                height / 2.0,
+                "no finite values",
+                &TextStyle::new(12.0).color(Color::GRAY).centered(),
+            );
             return canvas;
         };
         let label = TextStyle::new(11.0).color(Color::GRAY);
@@ -171,7 +181,12 @@ impl Chart {
         for &tick in &y.ticks {
             let at = frame.place(0.0, y.place(tick)).1;
             canvas.line((frame.left, at), (frame.right, at), &grid);
-            canvas.text(frame.left - 8.0, at, &y.text(tick), &label.clone().align(Align::End).baseline(Baseline::Middle));
+            canvas.text(
+                frame.left - 8.0,
+                at,
+                &y.text(tick),
+                &label.clone().align(Align::End).baseline(Baseline::Middle),
+            );
         }
         for &tick in &x.ticks {
             let at = frame.place(x.place(tick), 0.0).0;

@@ -44,7 +44,12 @@ fn rectangle(corner: Point, (width, height): (f64, f64), radius: f64) -> Vec<Poi
         return vec![(left, top), (right, top), (right, bottom), (left, bottom)];
     }
     let quarter = std::f64::consts::FRAC_PI_2;
-    let corners = [(right - r, top + r, -1.0), (right - r, bottom - r, 0.0), (left + r, bottom - r, 1.0), (left + r, top + r, 2.0)];
+    let corners = [
+        (right - r, top + r, -1.0),
+        (right - r, bottom - r, 0.0),
+        (left + r, bottom - r, 1.0),
+        (left + r, top + r, 2.0),
+    ];
     corners.iter().flat_map(|&(x, y, turn)| arc((x, y), r, turn * quarter, (turn + 1.0) * quarter, 8)).collect()
 }
 
@@ -268,7 +273,11 @@ const DASHES_MAX: f64 = 1e5;
 fn dashes(points: &[Point], dash: &[f64]) -> Vec<Vec<Point>> {
     let period: f64 = dash.iter().sum();
     let length: f64 = points.windows(2).map(|p| (p[1].0 - p[0].0).hypot(p[1].1 - p[0].1)).sum();
-    if dash.iter().any(|d| d.is_nan() || *d <= 0.0) || period <= 0.0 || length / period > DASHES_MAX || !length.is_finite() {
+    if dash.iter().any(|d| d.is_nan() || *d <= 0.0)
+        || period <= 0.0
+        || length / period > DASHES_MAX
+        || !length.is_finite()
+    {
         return vec![points.to_vec()];
     }
     let Some(&first) = points.first() else { return Vec::new() };

@@ -93,7 +93,11 @@ pub(crate) fn write(canvas: &Canvas) -> String {
     for item in &canvas.items {
         let line = match item {
             Item::Line { points: line, stroke: look } => {
-                format!("<polyline points=\"{}\" fill=\"none\" stroke-linejoin=\"round\"{}/>", points(line), stroke(look))
+                format!(
+                    "<polyline points=\"{}\" fill=\"none\" stroke-linejoin=\"round\"{}/>",
+                    points(line),
+                    stroke(look)
+                )
             }
             Item::Polygon { points: line, style: look } => {
                 format!("<polygon points=\"{}\"{}/>", points(line), style(look))

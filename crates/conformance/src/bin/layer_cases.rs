@@ -133,7 +133,10 @@ fn answer(object: &Value, arrays: &Arrays, to: &mut Answer) -> Result<()> {
     let case = Case::of(object, arrays)?;
     let layer = layer_from_json(&object["object"])?;
     let layer = &*layer;
-    let shapes: Vec<PartialShape> = case.inputs.iter().map(|x| PartialShape::of_batch(x.shape())).collect();
+    // A layer that keeps states between calls has one for each sample.
+    let is_stateful = object["object"].to_string().contains("\"stateful\":true");
+    let shape = |x: &Array| if is_stateful { x.shape().clone().into() } else { PartialShape::of_batch(x.shape()) };
+    let shapes: Vec<PartialShape> = case.inputs.iter().map(shape).collect();
     build(layer, &shapes, "", &Seeds::new(1))?;
     to.facts.insert("object".into(), layer_to_json(layer));
     let weights = layer.weights();

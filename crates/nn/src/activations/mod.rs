@@ -25,7 +25,7 @@ macro_rules! activations {
                 match self { $(Activation::$variant => $name,)+ }
             }
 
-            /// The function, element-wise but for softmax and log_softmax, which take the last axis.
+            /// The function, element-wise but for softmax, log_softmax, sparsemax and glu, which take the last axis.
             #[track_caller]
             pub fn apply(self, x: &Tensor) -> Tensor {
                 match self { $(Activation::$variant => { let $x = x; $apply })+ }
@@ -56,6 +56,14 @@ activations! {
     LogSigmoid "log_sigmoid" "ln sigmoid(x)." |x| x.log_sigmoid();
     Relu6 "relu6" "min(max(x, 0), 6)." |x| x.relu6();
     Mish "mish" "x · tanh(softplus(x))." |x| x.mish();
+    TanhShrink "tanh_shrink" "x - tanh(x)." |x| x.tanh_shrink();
+    HardShrink "hard_shrink" "x, or 0 where |x| ≤ 0.5." |x| x.hard_shrink(0.5);
+    SoftShrink "soft_shrink" "x brought 0.5 closer to 0, and 0 where |x| ≤ 0.5." |x| x.soft_shrink(0.5);
+    Squareplus "squareplus" "(x + √(x² + 4)) / 2." |x| x.squareplus(4.0);
+    SparsePlus "sparse_plus" "0 up to -1, x from 1 on, (x + 1)² / 4 between." |x| x.sparse_plus();
+    SparseSigmoid "sparse_sigmoid" "0 up to -1, 1 from 1 on, (x + 1) / 2 between." |x| x.sparse_sigmoid();
+    Sparsemax "sparsemax" "The point of the simplex that is closest to the last axis." |x| x.sparsemax(-1);
+    Glu "glu" "The first half of the last axis times the sigmoid of the second half." |x| x.glu(-1);
 }
 
 impl Activation {

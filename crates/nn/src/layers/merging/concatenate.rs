@@ -108,7 +108,7 @@ impl Layer for Concatenate {
             });
         }
         let last = inputs[0].shape()?.rank() as isize - 1;
-        Ok(smallvec![Some(Tensor::concat(&masks.iter().collect::<Vec<_>>(), self.axis).all(&[last], false))])
+        Ok(smallvec![Some(Tensor::concat(&masks.iter().collect::<Vec<_>>(), self.axis).any(&[last], false))])
     }
 
     fn compute_output_shape(&self, inputs: &[PartialShape]) -> Result<Vec<PartialShape>> {

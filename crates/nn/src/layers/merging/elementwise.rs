@@ -18,6 +18,9 @@ pub trait Merge: Send + Sync + 'static {
     /// Whether it takes exactly two.
     const IS_PAIR: bool = false;
 
+    /// What stands for elements that a mask leaves out.
+    const LEFT_OUT: LeftOut = LeftOut::Kept;
+
     /// One of two.
     fn merge(a: &Tensor, b: &Tensor) -> Tensor;
 
@@ -27,10 +30,24 @@ pub trait Merge: Send + Sync + 'static {
     }
 }
 
+/// What a rule takes for elements of an input that its mask leaves out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum LeftOut {
+    /// Themselves.
+    Kept,
+    /// 1, and 0 in the result where every input is left out.
+    One,
+    /// The element of the other input.
+    Other,
+}
+
 /// Inputs brought together element by element; shapes broadcast, and inputs of fewer axes are widened behind the batch.
 ///
 /// # Shapes
 /// Two or more of `[batch, …]`; the shape that they broadcast to.
+/// # Masks
+/// What counts in one input counts in the result; without a mask on each, all does. `Multiply`, `Maximum` and `Minimum`
+/// leave out what a mask leaves out.
 /// # Errors
 /// `invalid_argument` for fewer than two inputs; `shape_mismatch` for shapes that do not broadcast.
 /// # Source
@@ -73,18 +90,21 @@ rules! {
     }
     /// The greatest of the inputs.
     Maximum = MaximumRule {
+        const LEFT_OUT: LeftOut = LeftOut::Other;
         fn merge(a: &Tensor, b: &Tensor) -> Tensor {
             a.maximum(b)
         }
     }
     /// The least of the inputs.
     Minimum = MinimumRule {
+        const LEFT_OUT: LeftOut = LeftOut::Other;
         fn merge(a: &Tensor, b: &Tensor) -> Tensor {
             a.minimum(b)
         }
     }
     /// The product of the inputs.
     Multiply = MultiplyRule {
+        const LEFT_OUT: LeftOut = LeftOut::One;
         fn merge(a: &Tensor, b: &Tensor) -> Tensor {
             a * b
         }
@@ -114,6 +134,32 @@ impl<M: Merge> Elementwise<M> {
 
     pub(crate) fn from_config(config: &Config<'_>) -> Result<Self> {
         Ok(Self { base: LayerBase::from_config(config)?, ..Self::new() })
+    }
+
+    /// All inputs in one; `masks` of the inputs' shapes.
+    fn merge_all(inputs: &[Tensor], masks: Vec<Option<Tensor>>) -> Tensor {
+        let mut merged = inputs[0].clone();
+        let mut counts = masks[0].clone();
+        if let (LeftOut::One, Some(mask)) = (M::LEFT_OUT, &counts) {
+            merged = Tensor::where_(mask, &merged, 1.0);
+        }
+        for (other, mask) in inputs.iter().zip(masks).skip(1) {
+            let mut other = other.clone();
+            match M::LEFT_OUT {
+                LeftOut::Kept => {}
+                LeftOut::One => other = mask.as_ref().map_or(other.clone(), |m| Tensor::where_(m, &other, 1.0)),
+                LeftOut::Other => {
+                    other = mask.as_ref().map_or(other.clone(), |m| Tensor::where_(m, &other, &merged));
+                    merged = counts.as_ref().map_or(merged.clone(), |m| Tensor::where_(m, &merged, &other));
+                }
+            }
+            merged = M::merge(&merged, &other);
+            counts = counts.zip(mask).map(|(a, b)| a.logical_or(&b));
+        }
+        match (M::LEFT_OUT, counts) {
+            (LeftOut::One, Some(counts)) => Tensor::where_(&counts, &merged, 0.0),
+            _ => merged,
+        }
     }
 
     fn check_count(found: usize) -> Result<()> {
@@ -164,15 +210,19 @@ impl<M: Merge> Layer for Elementwise<M> {
         Self::check_count(inputs.len())
     }
 
-    fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
+    fn call(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Tensors> {
         Self::check_count(inputs.len())?;
         let ranks = inputs.iter().map(|x| Ok(x.shape()?.rank())).collect::<Result<Vec<_>>>()?;
         let rank = ranks.into_iter().max().unwrap_or(0);
-        let mut merged = widened(&inputs[0], rank)?;
-        for other in &inputs[1..] {
-            merged = M::merge(&merged, &widened(other, rank)?);
+        let inputs = inputs.iter().map(|x| widened(x, rank)).collect::<Result<Vec<_>>>()?;
+        let mut masks = vec![None; inputs.len()];
+        if M::LEFT_OUT != LeftOut::Kept {
+            for (i, (mask, input)) in masks.iter_mut().zip(&inputs).enumerate() {
+                let given = call.masks.get(i).and_then(Option::as_ref);
+                *mask = given.map(|m| Ok(m.expand_dims(&[-1]).broadcast_to(input.shape()?))).transpose()?;
+            }
         }
-        Ok(smallvec![M::finish(merged, inputs.len())])
+        Ok(smallvec![M::finish(Self::merge_all(&inputs, masks), inputs.len())])
     }
 
     fn supports_masking(&self) -> bool {
