@@ -11,7 +11,7 @@ use cornet_tensor::DType;
 use serde_json::{Map, Value, json};
 use smallvec::SmallVec;
 
-use super::{Arguments, Call, Context, InputSpec, Masks, Outputs, Tensors, Weight, Weights};
+use super::{Arguments, Call, Cell, Context, InputSpec, Masks, Outputs, Tensors, Weight, Weights};
 use crate::arg::Arg;
 use crate::dtype_policy::DTypePolicy;
 use crate::models::Model;
@@ -49,6 +49,11 @@ pub trait Layer: Send + Sync + Any {
     /// Layers that take one input or a list, as most do, have none.
     fn input_names(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The argument of Keras's `call` that takes all inputs after the first, such as `initial_state`.
+    fn rest_argument(&self) -> Option<&'static str> {
+        None
     }
 
     /// Whether a single input is written as a list of one in a model file, as merging layers' is.
@@ -188,6 +193,19 @@ pub trait Layer: Send + Sync + Any {
         self.base().name()
     }
 
+    /// The layer as a cell of a recurrent layer, if it is one.
+    fn as_cell(self: Arc<Self>) -> Option<Arc<dyn Cell>> {
+        None
+    }
+
+    /// Sets the states that stay from batch to batch to what they were at first, in the layer and in its parts.
+    ///
+    /// # Errors
+    /// None that an input can cause.
+    fn reset_state(&self) -> Result<()> {
+        self.parts().iter().try_for_each(|(_, part)| part.reset_state())
+    }
+
     /// The weights of the layer and of its parts, in Keras's order. None before it is built.
     fn weights(&self) -> Vec<Weight> {
         let parts = self.parts();
@@ -296,6 +314,12 @@ impl LayerBase {
     /// Keeps the error of a wrong argument for the build.
     pub fn refuse(&mut self, error: Error) {
         self.wrong.get_or_insert(error);
+    }
+
+    /// The base of a part that a layer's config describes beside the layer itself, under this name.
+    pub(crate) fn part_of_config(name: impl Into<String>, config: &Config<'_>) -> Result<Self> {
+        let base = Self { name: name.into(), ..Self::from_config(config)? };
+        Ok(Self { activity_regularizer: None, ..base })
     }
 
     /// The name.

@@ -12,6 +12,7 @@ pub mod pooling;
 pub mod registry;
 pub mod regularization;
 pub mod reshaping;
+pub mod rnn;
 pub mod spatial;
 mod weight;
 
@@ -36,4 +37,8 @@ pub use pooling::{
 pub use registry::{layer_from_json, register_layer};
 pub use regularization::Dropout;
 pub use reshaping::Flatten;
+pub use rnn::{
+    Bidirectional, Cell, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN,
+    SimpleRNNCell, StackedRNNCells, TimeDistributed,
+};
 pub use weight::{Weight, WeightSpec, Weights};

@@ -181,9 +181,9 @@ impl Functional {
                 let named = slots.iter().map(|&slot| read(&tensors, slot)).collect::<Result<_>>()?;
                 arguments.tensors.push((name.clone(), named));
             }
-            // A call of the whole model with `training` reaches each layer that has no word of its own.
-            if let (Some(training), None) = (call.arguments.flag("training"), arguments.flag("training")) {
-                arguments.values.insert("training".into(), training.into());
+            // The model's call decides, also where a layer was called with `training` when the model was drawn.
+            if call.arguments.flag("training").is_some() || arguments.flag("training").is_some() {
+                arguments.values.insert("training".into(), call.is_training().into());
             }
             let outputs = apply_call(
                 &*step.node.layer,

@@ -211,13 +211,17 @@ fn draw(layer: Arc<dyn Layer>, inputs: &[Symbol], arguments: Arguments<Symbol>) 
     node(layer, places, named)
 }
 
-/// Moves tensors that were named, and are inputs that come one by one, to their places among the inputs.
+/// Moves tensors that were named, and are inputs that come one by one, to their places among the inputs, and further
+/// inputs under the name of the argument that takes them.
 pub(crate) fn positional(layer: &dyn Layer, inputs: &mut Vec<Place>, arguments: &mut Arguments<Place>) {
     for name in &layer.input_names()[inputs.len().min(layer.input_names().len())..] {
         let Some(at) = arguments.tensors.iter().position(|(known, places)| known == name && places.len() == 1) else {
             break;
         };
         inputs.extend(arguments.tensors.remove(at).1);
+    }
+    if let (Some(name), 2..) = (layer.rest_argument(), inputs.len()) {
+        arguments.tensors.push((name.into(), inputs.drain(1..).collect()));
     }
 }
 
