@@ -24,10 +24,68 @@ pub use cornet_data as data;
 pub use cornet_error::{Code, Error, Limits, Result};
 pub use cornet_graph as graph;
 pub use cornet_macros::function;
+
+/// What `#[derive(Layer)]` and `#[derive(Model)]` expand to; not to be named by programs.
+#[doc(hidden)]
+pub mod layer_support {
+    pub use cornet_nn::layers::custom::{Parts, build_parts, from_json, output_shape, to_json};
+    pub use cornet_nn::random::Seeds;
+    pub use cornet_nn::shape::PartialShape;
+    pub type Map = serde_json::Map<String, serde_json::Value>;
+}
+
 pub use cornet_nn::{
-    activations, callbacks, constraints, initializers, layers, losses, metrics, models, optimizers, random,
-    regularizers, saving, training,
+    activations, callbacks, constraints, initializers, losses, metrics, optimizers, random, regularizers, saving, training,
 };
+
+/// Layers, and `#[derive(Layer)]` for layers of the program itself.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use cornet::layers::{Call, Dense, Forward, Input, Layer, LayerBase, Tensors};
+/// use cornet::models::{Model, Sequential};
+/// use cornet::{Result, Tensor};
+///
+/// /// `y = x + dense(x)`.
+/// #[derive(Layer)]
+/// #[layer(package = "my_app")]
+/// struct Residual {
+///     base: LayerBase,
+///     #[argument]
+///     units: usize,
+///     #[part]
+///     dense: Arc<Dense>,
+/// }
+///
+/// impl Residual {
+///     fn new(units: usize) -> Self {
+///         Self { base: LayerBase::new("Residual"), units, dense: Arc::new(Dense::new(units).activation("relu")) }
+///     }
+/// }
+///
+/// impl Forward for Residual {
+///     fn forward(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Tensors> {
+///         let sum = &inputs[0] + call.apply(&*self.dense, inputs)?;
+///         Ok([sum].into_iter().collect())
+///     }
+/// }
+///
+/// Residual::register();
+/// let model = Sequential::new().add(Input::new([4])).add(Residual::new(4)).add(Dense::new(1));
+/// assert_eq!(model.count_params()?, 4 * 4 + 4 + 4 + 1);
+/// # Ok::<(), cornet::Error>(())
+/// ```
+pub mod layers {
+    pub use cornet_macros::Layer;
+    pub use cornet_nn::layers::*;
+}
+
+/// Models, and `#[derive(Model)]` for models of the program itself.
+pub mod models {
+    pub use cornet_macros::Model;
+    pub use cornet_nn::models::*;
+}
 pub use cornet_ops as ops;
 pub use cornet_ops::{GradientTape, Tensor, Variable};
 pub use cornet_runtime::{Function, autodiff, session};

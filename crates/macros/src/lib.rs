@@ -1,6 +1,7 @@
 //! Attribute macros.
 
 mod function;
+mod layer;
 
 /// Runs a Rust function on tensors as a compiled graph, traced once per signature of its arguments.
 ///
@@ -30,4 +31,36 @@ mod function;
 #[proc_macro_attribute]
 pub fn function(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     function::expand(arguments.into(), item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a layer of a struct that says what it computes: see `cornet::layers::Forward`.
+///
+/// ```ignore
+/// #[derive(Layer)]
+/// #[layer(package = "my_app")]
+/// struct Residual {
+///     base: LayerBase,
+///     #[argument]
+///     units: usize,
+///     #[part]
+///     inner: Arc<Dense>,
+/// }
+/// ```
+///
+/// # Fields
+/// One of type `LayerBase`, which has name and dtype; those marked `#[argument]` are the config, of any type that serde
+/// reads and writes; those marked `#[part]` are layers of its own: `Arc`s, vectors or options of them. Others are free.
+///
+/// # What it makes
+/// `impl Layer`, a builder method `name`, and `register`, which admits the class into model files under
+/// `package>Name` (`Custom>Name` without a package) and needs `new`, taking the arguments in the order of the fields.
+#[proc_macro_derive(Layer, attributes(layer, argument, part))]
+pub fn derive_layer(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    layer::layer(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Makes a model of a struct that derives `Layer` and has a field of type `Trainer`: it can be compiled, fitted, saved.
+#[proc_macro_derive(Model)]
+pub fn derive_model(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    layer::model(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -11,7 +11,7 @@ use cornet_tensor::DType;
 use serde_json::{Map, Value, json};
 use smallvec::SmallVec;
 
-use super::{Arguments, Call, Cell, Context, InputSpec, Masks, Outputs, Tensors, Weight, Weights};
+use super::{Arguments, Call, Cell, Context, InputSpec, Masks, Outputs, Tensors, Weight, Weights, custom};
 use crate::arg::Arg;
 use crate::dtype_policy::DTypePolicy;
 use crate::models::Model;
@@ -37,6 +37,14 @@ pub trait Layer: Send + Sync + Any {
     /// # Errors
     /// What does not fit the shapes.
     fn build(&self, _inputs: &[PartialShape], _weights: &mut Weights<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// What follows once the layer's own weights are made: layers of the program build their parts here.
+    ///
+    /// # Errors
+    /// What does not fit the shapes.
+    fn after_build(&self, _inputs: &[PartialShape], _path: &str, _seeds: &Seeds) -> Result<()> {
         Ok(())
     }
 
@@ -408,8 +416,8 @@ pub fn build(layer: &dyn Layer, inputs: &[PartialShape], parent: &str, seeds: &S
     })?;
     let Weights { made, generators, .. } = weights;
     // A layer that two threads build at once keeps what the first one made.
-    let _ = base.built.set(Built { path, inputs: inputs.to_vec(), weights: made, generators });
-    Ok(())
+    let _ = base.built.set(Built { path: path.clone(), inputs: inputs.to_vec(), weights: made, generators });
+    located(&place(layer), || layer.after_build(inputs, &path, seeds))
 }
 
 /// Calls a layer: builds it if need be, brings floats to its dtype, checks the inputs, places errors, adds penalties.
@@ -427,7 +435,8 @@ pub fn apply(layer: &dyn Layer, inputs: &[Tensor], context: &Context) -> Result<
 pub fn apply_call(layer: &dyn Layer, inputs: &[Tensor], call: &Call<'_>) -> Result<Outputs> {
     if !layer.base().is_built() {
         let shapes = inputs.iter().map(|x| Ok(PartialShape::of_batch(&x.shape()?))).collect::<Result<Vec<_>>>()?;
-        build(layer, &shapes, "", &Seeds::common())?;
+        let (parent, seeds) = custom::surroundings();
+        build(layer, &shapes, &parent, &seeds)?;
     }
     located(&place(layer), || {
         let dtype = layer.base().policy().compute_dtype();

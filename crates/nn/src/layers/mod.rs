@@ -5,6 +5,7 @@ mod affine;
 mod context;
 pub mod convolutional;
 pub mod core;
+pub mod custom;
 mod input_spec;
 pub(crate) mod layer;
 pub mod merging;
@@ -24,6 +25,7 @@ pub use convolutional::{
     SeparableConv1D, SeparableConv2D, SeparableConvolution1D, SeparableConvolution2D,
 };
 pub use core::{Dense, Input, InputLayer};
+pub use custom::Forward;
 pub use input_spec::InputSpec;
 pub use layer::{IntoLayer, Layer, LayerBase, apply, apply_call, build, layer_to_json};
 pub use merging::{Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract};
