@@ -35,7 +35,8 @@ pub mod layer_support {
 }
 
 pub use cornet_nn::{
-    activations, callbacks, constraints, initializers, losses, metrics, optimizers, random, regularizers, saving, training,
+    activations, callbacks, constraints, initializers, losses, metrics, optimizers, random, regularizers, saving,
+    training,
 };
 
 /// Layers, and `#[derive(Layer)]` for layers of the program itself.
