@@ -27,6 +27,29 @@ impl PartialShape {
         self.0.len()
     }
 
+    /// An axis counted from the front, from one that may count from the back.
+    ///
+    /// # Errors
+    /// `out_of_range`.
+    pub fn axis(&self, axis: isize) -> Result<usize> {
+        let place = if axis < 0 { self.rank().checked_sub(axis.unsigned_abs()) } else { Some(axis as usize) };
+        match place.filter(|&place| place < self.rank()) {
+            Some(place) => Ok(place),
+            None => fail!(OutOfRange, "axis: expected one of the {} of {self}, found {axis}", self.rank()),
+        }
+    }
+
+    /// The size of an axis, which may count from the back.
+    ///
+    /// # Errors
+    /// `out_of_range`, or `invalid_argument` if the size is open.
+    pub fn size(&self, axis: isize) -> Result<usize> {
+        self.0[self.axis(axis)?].ok_or_else(|| {
+            err!(InvalidArgument, "axis {axis} of the input: expected a known size, found {self}")
+                .help("give the size in Input")
+        })
+    }
+
     /// The size of the last axis.
     ///
     /// # Errors
@@ -75,6 +98,30 @@ impl Deref for PartialShape {
     type Target = [Option<usize>];
     fn deref(&self) -> &[Option<usize>] {
         &self.0
+    }
+}
+
+impl From<usize> for PartialShape {
+    fn from(size: usize) -> Self {
+        Self(vec![Some(size)])
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for PartialShape {
+    fn from(sizes: [usize; N]) -> Self {
+        Self(sizes.into_iter().map(Some).collect())
+    }
+}
+
+impl<const N: usize> From<[Option<usize>; N]> for PartialShape {
+    fn from(sizes: [Option<usize>; N]) -> Self {
+        Self(sizes.to_vec())
+    }
+}
+
+impl From<Vec<Option<usize>>> for PartialShape {
+    fn from(sizes: Vec<Option<usize>>) -> Self {
+        Self(sizes)
     }
 }
 

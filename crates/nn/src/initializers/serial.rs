@@ -50,6 +50,14 @@ impl Initializer {
         config::object("keras.initializers", class, config::map(arguments))
     }
 
+    /// The argument of a config, or the rule of this name where it is missing.
+    pub(crate) fn argument<'a>(config: &Config<'a>, key: &'a str, default: &str) -> Result<Self> {
+        match config.get(key) {
+            Value::Null => Self::parse(default),
+            value => Self::from_json(value),
+        }
+    }
+
     /// From a config: an object or a name.
     ///
     /// # Errors

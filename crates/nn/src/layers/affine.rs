@@ -50,16 +50,11 @@ impl Affine {
 
     /// The same for a class that calls its kernel otherwise.
     pub fn from_config_as(config: &Config<'_>, kernel: &KernelKeys) -> Result<Self> {
-        let initializer = |key| match config.get(key) {
-            Value::Null => Ok(None),
-            value => Initializer::from_json(value).map(Some),
-        };
-        let default = Self::default();
         Ok(Self {
             activation: Activation::from_json(config.get("activation"))?,
             use_bias: config.flag("use_bias", true)?,
-            kernel_initializer: initializer(kernel[0])?.unwrap_or(default.kernel_initializer),
-            bias_initializer: initializer("bias_initializer")?.unwrap_or(default.bias_initializer),
+            kernel_initializer: Initializer::argument(config, kernel[0], "glorot_uniform")?,
+            bias_initializer: Initializer::argument(config, "bias_initializer", "zeros")?,
             kernel_regularizer: Regularizer::from_json(config.get(kernel[1]))?,
             bias_regularizer: Regularizer::from_json(config.get("bias_regularizer"))?,
             kernel_constraint: Constraint::from_json(config.get(kernel[2]))?,
@@ -69,9 +64,14 @@ impl Affine {
 
     /// The weights `kernel` and `bias`.
     pub fn build(&self, kernel: &[usize], units: usize, weights: &mut Weights<'_>) -> Result<()> {
-        let spec = WeightSpec::new("kernel", kernel, &self.kernel_initializer);
-        weights.add(spec.regularizer(self.kernel_regularizer).constraint(self.kernel_constraint))?;
+        self.build_kernel(kernel, &self.kernel_initializer, weights)?;
         self.build_bias(&[units], weights)
+    }
+
+    /// The weight `kernel`, by this rule.
+    pub fn build_kernel(&self, shape: &[usize], rule: &Initializer, weights: &mut Weights<'_>) -> Result<()> {
+        let spec = WeightSpec::new("kernel", shape, rule);
+        weights.add(spec.regularizer(self.kernel_regularizer).constraint(self.kernel_constraint))
     }
 
     /// The weight `bias`, if there is to be one.
@@ -169,19 +169,27 @@ pub(crate) use filter_arguments;
 /// The builder methods of layers with a bias and an activation.
 macro_rules! bias_arguments {
     () => {
+        /// With a bias (the default), or without.
+        #[must_use]
+        pub fn use_bias(mut self, use_bias: bool) -> Self {
+            self.affine.use_bias = use_bias;
+            self
+        }
+
+        crate::layers::affine::activation_arguments!();
+    };
+}
+pub(crate) use bias_arguments;
+
+/// The same without the choice whether there is a bias.
+macro_rules! activation_arguments {
+    () => {
         /// With this activation; by default none.
         #[must_use]
         pub fn activation(mut self, activation: impl Into<crate::arg::Arg<Activation>>) -> Self {
             if let Some(activation) = self.base.accept(activation.into()) {
                 self.affine.activation = activation;
             }
-            self
-        }
-
-        /// With a bias (the default), or without.
-        #[must_use]
-        pub fn use_bias(mut self, use_bias: bool) -> Self {
-            self.affine.use_bias = use_bias;
             self
         }
 
@@ -216,7 +224,7 @@ macro_rules! bias_arguments {
         }
     };
 }
-pub(crate) use bias_arguments;
+pub(crate) use activation_arguments;
 
 /// The builder methods of layers with a kernel, a bias and an activation.
 macro_rules! affine_arguments {

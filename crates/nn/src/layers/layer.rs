@@ -11,7 +11,9 @@ use cornet_tensor::DType;
 use serde_json::{Map, Value, json};
 use smallvec::SmallVec;
 
-use super::{Arguments, Call, Cell, Context, InputSpec, Masks, Outputs, Tensors, Weight, Weights, custom};
+use super::{
+    Adapter, Arguments, Call, Cell, Context, InputSpec, Lora, Masks, Outputs, Tensors, Weight, Weights, custom,
+};
 use crate::arg::Arg;
 use crate::dtype_policy::DTypePolicy;
 use crate::models::Model;
@@ -214,10 +216,22 @@ pub trait Layer: Send + Sync + Any {
         self.parts().iter().try_for_each(|(_, part)| part.reset_state())
     }
 
+    /// Freezes the kernel of a layer that is built, and trains a sum of two low-rank factors beside it instead: Keras's
+    /// `enable_lora`. A model that was compiled before must be compiled again.
+    ///
+    /// # Errors
+    /// `unsupported` for a class that has none; `invalid_state` if it is not built, or has some already;
+    /// `invalid_argument` beside a constraint, or for a rank of 0.
+    fn enable_lora(&self, _lora: Lora) -> Result<()> {
+        Err(err!(Unsupported, "{}: low-rank adapters are not for this class", place_of(self.base(), self.class_name()))
+            .operand("supported", "Dense, EinsumDense, Embedding, ReversibleEmbedding"))
+    }
+
     /// The weights of the layer and of its parts, in Keras's order. None before it is built.
     fn weights(&self) -> Vec<Weight> {
-        let parts = self.parts();
-        self.base().weights().iter().cloned().chain(parts.iter().flat_map(|(_, part)| part.weights())).collect()
+        let (base, parts) = (self.base(), self.parts());
+        let own = base.weights().iter().chain(base.adapter().into_iter().flat_map(Adapter::weights)).cloned();
+        own.chain(parts.iter().flat_map(|(_, part)| part.weights())).collect()
     }
 
     /// The weights that training changes: none of a layer that is frozen.
@@ -225,7 +239,10 @@ pub trait Layer: Send + Sync + Any {
         if !self.base().trainable() {
             return Vec::new();
         }
-        let own = self.base().weights().iter().filter(|w| w.variable.trainable()).cloned();
+        let (base, adapter) = (self.base(), self.base().adapter());
+        let own = base.weights().iter().enumerate();
+        let own = own.filter(|(place, w)| w.variable.trainable() && !(adapter.is_some() && *place == Adapter::PLACE));
+        let own = own.map(|(_, w)| w).chain(adapter.into_iter().flat_map(Adapter::weights)).cloned();
         own.chain(self.parts().iter().flat_map(|(_, part)| part.trainable_weights())).collect()
     }
 }
@@ -239,6 +256,7 @@ pub struct LayerBase {
     /// The first argument that was wrong; reported when the layer is built.
     wrong: Option<Error>,
     built: OnceLock<Built>,
+    adapter: OnceLock<Adapter>,
 }
 
 struct Built {
@@ -263,6 +281,7 @@ impl LayerBase {
             activity_regularizer: None,
             wrong: None,
             built: OnceLock::new(),
+            adapter: OnceLock::new(),
         }
     }
 
@@ -375,6 +394,26 @@ impl LayerBase {
         self.built.get().map_or(&[], |b| &b.generators)
     }
 
+    /// The low-rank factors beside the first weight, if there are any.
+    pub fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.get()
+    }
+
+    /// Sets the low-rank factors beside the first weight.
+    pub(crate) fn set_adapter(&self, adapter: Adapter) -> Result<()> {
+        self.adapter
+            .set(adapter)
+            .map_err(|_| err!(InvalidState, "layer '{}': expected no low-rank adapter, found one already", self.name))
+    }
+
+    /// The value of the first weight, a kernel, with what low-rank factors add to it.
+    pub fn read_adapted(&self) -> Tensor {
+        match (self.adapter(), self.weights().first()) {
+            (Some(adapter), Some(kernel)) => adapter.merged(&kernel.variable).cast(self.policy.compute_dtype()),
+            _ => self.read(0),
+        }
+    }
+
     /// The value of the layer's `place`-th weight in the dtype that the layer computes in.
     pub fn read(&self, place: usize) -> Tensor {
         match self.weights().get(place) {
@@ -386,7 +425,11 @@ impl LayerBase {
 
 /// `dense_1 (Dense)`: how errors name a layer.
 pub(crate) fn place(layer: &dyn Layer) -> String {
-    format!("{} ({})", layer.name(), layer.class_name())
+    place_of(layer.base(), layer.class_name())
+}
+
+fn place_of(base: &LayerBase, class: &str) -> String {
+    format!("{} ({class})", base.name())
 }
 
 /// Runs `f` in a scope; an error that does not name the scope yet does so afterwards. Ops do it by themselves.
@@ -414,9 +457,14 @@ pub fn build(layer: &dyn Layer, inputs: &[PartialShape], parent: &str, seeds: &S
         Some(error) => Err(error.clone()),
         None => layer.build(inputs, &mut weights),
     })?;
-    let Weights { made, generators, .. } = weights;
+    let Weights { made, generators, adapter, .. } = weights;
     // A layer that two threads build at once keeps what the first one made.
-    let _ = base.built.set(Built { path: path.clone(), inputs: inputs.to_vec(), weights: made, generators });
+    let built = Built { path: path.clone(), inputs: inputs.to_vec(), weights: made, generators };
+    if base.built.set(built).is_ok()
+        && let Some(adapter) = adapter
+    {
+        base.set_adapter(adapter)?;
+    }
     located(&place(layer), || layer.after_build(inputs, &path, seeds))
 }
 

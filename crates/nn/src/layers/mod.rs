@@ -8,7 +8,9 @@ pub mod core;
 pub mod custom;
 mod input_spec;
 pub(crate) mod layer;
+mod lora;
 pub mod merging;
+pub mod normalization;
 pub mod pooling;
 pub mod registry;
 pub mod regularization;
@@ -24,11 +26,13 @@ pub use convolutional::{
     Convolution2D, Convolution2DTranspose, Convolution3D, Convolution3DTranspose, DepthwiseConv1D, DepthwiseConv2D,
     SeparableConv1D, SeparableConv2D, SeparableConvolution1D, SeparableConvolution2D,
 };
-pub use core::{Dense, Input, InputLayer};
+pub use core::{Dense, EinsumDense, Embedding, Input, InputLayer, ReversibleEmbedding};
 pub use custom::Forward;
 pub use input_spec::InputSpec;
 pub use layer::{IntoLayer, Layer, LayerBase, apply, apply_call, build, layer_to_json};
+pub use lora::{Adapter, Lora};
 pub use merging::{Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract};
+pub use normalization::{BatchNormalization, LayerNormalization, RenormClipping};
 pub use pooling::{
     AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, AveragePooling1D, AveragePooling2D, AveragePooling3D, AvgPool1D,

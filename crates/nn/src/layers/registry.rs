@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::{
     Activation, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D,
-    Bidirectional, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D,
-    ConvLSTM2D, ConvLSTM3D, Dense, DepthwiseConv1D, DepthwiseConv2D, Dropout, Flatten, GRU, GRUCell,
-    GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
-    GlobalMaxPooling3D, InputLayer, LSTM, LSTMCell, Layer, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum,
-    Multiply, RNN, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, StackedRNNCells, Subtract,
-    TimeDistributed,
+    BatchNormalization, Bidirectional, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D,
+    Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, Dense, DepthwiseConv1D, DepthwiseConv2D, Dropout, EinsumDense,
+    Embedding, Flatten, GRU, GRUCell, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D,
+    GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, InputLayer, LSTM, LSTMCell, Layer, LayerNormalization,
+    MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, Multiply, RNN, ReversibleEmbedding, SeparableConv1D,
+    SeparableConv2D, SimpleRNN, SimpleRNNCell, StackedRNNCells, Subtract, TimeDistributed,
 };
 use crate::models::{Functional, Sequential};
 use crate::saving::config::Config;
@@ -43,6 +43,7 @@ layers! {
     AveragePooling1D
     AveragePooling2D
     AveragePooling3D
+    BatchNormalization
     Bidirectional
     Concatenate
     Conv1D
@@ -58,6 +59,8 @@ layers! {
     DepthwiseConv1D
     DepthwiseConv2D
     Dropout
+    EinsumDense
+    Embedding
     Flatten
     Functional
     GRU
@@ -71,6 +74,7 @@ layers! {
     InputLayer
     LSTM
     LSTMCell
+    LayerNormalization
     MaxPooling1D
     MaxPooling2D
     MaxPooling3D
@@ -78,6 +82,7 @@ layers! {
     Minimum
     Multiply
     RNN
+    ReversibleEmbedding
     SeparableConv1D
     SeparableConv2D
     Sequential

@@ -1,13 +1,14 @@
 //! Weights of layers, and how they are made.
 
 use cornet_error::Result;
-use cornet_ops::Variable;
 use cornet_ops::random::SeedGenerator;
+use cornet_ops::{Tensor, Variable};
 use cornet_tensor::{DType, Shape};
 
 use crate::constraints::Constraint;
 use crate::dtype_policy::DTypePolicy;
 use crate::initializers::Initializer;
+use crate::layers::Adapter;
 use crate::random::Seeds;
 use crate::regularizers::Regularizer;
 
@@ -84,6 +85,22 @@ impl WeightSpec {
     }
 }
 
+impl WeightSpec {
+    /// The weight of a layer at `path`, in `dtype` if it has none of its own.
+    pub(crate) fn make(self, path: &str, dtype: DType, seeds: &Seeds) -> Result<Weight> {
+        let dtype = self.dtype.unwrap_or(dtype);
+        Shape::checked(&self.shape, dtype.size())?;
+        let path = format!("{path}/{}", self.name);
+        let value = self.initializer.make(&self.shape, dtype, || seeds.draw()).map_err(|e| e.within(self.name))?;
+        let variable = match self.trainable {
+            true => Variable::new(path, value)?,
+            false => Variable::non_trainable(path, value)?,
+        };
+        let Self { name, regularizer, constraint, .. } = self;
+        Ok(Weight { variable, name, regularizer, constraint })
+    }
+}
+
 /// The weights of a layer that is being built.
 pub struct Weights<'a> {
     path: String,
@@ -91,11 +108,12 @@ pub struct Weights<'a> {
     seeds: &'a Seeds,
     pub(crate) made: Vec<Weight>,
     pub(crate) generators: Vec<SeedGenerator>,
+    pub(crate) adapter: Option<Adapter>,
 }
 
 impl<'a> Weights<'a> {
     pub(crate) fn new(path: String, policy: &'a DTypePolicy, seeds: &'a Seeds) -> Self {
-        Self { path, policy, seeds, made: Vec::new(), generators: Vec::new() }
+        Self { path, policy, seeds, made: Vec::new(), generators: Vec::new(), adapter: None }
     }
 
     /// The path of the layer.
@@ -113,17 +131,17 @@ impl<'a> Weights<'a> {
     /// # Errors
     /// `limit_exceeded` for a shape beyond memory; what the initializer refuses.
     pub fn add(&mut self, spec: WeightSpec) -> Result<()> {
-        let dtype = spec.dtype.unwrap_or(self.policy.variable_dtype());
-        Shape::checked(&spec.shape, dtype.size())?;
-        let path = format!("{}/{}", self.path, spec.name);
-        let value = spec.initializer.make(&spec.shape, dtype, || self.seeds.draw()).map_err(|e| e.within(spec.name))?;
-        let variable = match spec.trainable {
-            true => Variable::new(path, value)?,
-            false => Variable::non_trainable(path, value)?,
-        };
-        let WeightSpec { name, regularizer, constraint, .. } = spec;
-        self.made.push(Weight { variable, name, regularizer, constraint });
+        self.made.push(spec.make(&self.path, self.policy.variable_dtype(), self.seeds)?);
         Ok(())
+    }
+
+    /// Makes a weight that begins with a function of what its initializer gives.
+    pub(crate) fn add_mapped(&mut self, spec: WeightSpec, map: impl Fn(&Tensor) -> Tensor) -> Result<()> {
+        self.add(spec)?;
+        match self.made.last() {
+            Some(made) => made.variable.set(map(&made.variable.value()?.into()).array()?),
+            None => Ok(()),
+        }
     }
 
     /// Makes a random generator for the layer.

@@ -175,6 +175,11 @@ pub fn class_and_config(value: &Value) -> Result<(&str, Option<&Map<String, Valu
     }
 }
 
+/// A number that is an integer in most configs of Keras: written without a fraction if it has none.
+pub(crate) fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 1e15 { (value as i64).into() } else { value.into() }
+}
+
 /// A value for an error message.
 pub(crate) fn brief(value: &Value) -> String {
     let text = value.to_string();

@@ -13,7 +13,7 @@ use cornet_tensor::Array;
 use serde_json::{Value, json};
 
 use super::config::{self, Config};
-use crate::layers::{Layer, layer_to_json};
+use crate::layers::{Adapter, Layer, layer_to_json};
 use crate::losses::Loss;
 use crate::metrics::{MetricArg, Metrics};
 use crate::models::{BoxedModel, Functional, Model, Sequential};
@@ -187,7 +187,12 @@ fn restore_assets(layer: &dyn Layer, path: &str, assets: &BTreeMap<String, Vec<u
 
 fn collect(layer: &dyn Layer, path: &str, store: &mut WeightStore) -> Result<()> {
     let own: Vec<Variable> = layer.base().weights().iter().map(|w| w.variable.clone()).collect();
-    store.set(path, Saved::new(layer.name(), values(&own)?));
+    let mut saved = values(&own)?;
+    // What low-rank factors add becomes part of the kernel, as in Keras.
+    if let (Some(adapter), Some(kernel), Some(saved)) = (layer.base().adapter(), own.first(), saved.first_mut()) {
+        *saved = adapter.merged(kernel).array()?.cast(kernel.dtype())?;
+    }
+    store.set(path, Saved::new(layer.name(), saved));
     layer.parts().iter().try_for_each(|(place, part)| collect(&**part, &joined(path, place), store))
 }
 
@@ -269,7 +274,10 @@ pub fn load_weights(model: &dyn Model, path: &Path) -> Result<()> {
 fn restore(layer: &dyn Layer, path: &str, store: &WeightStore) -> Result<()> {
     let own: Vec<Variable> = layer.base().weights().iter().map(|w| w.variable.clone()).collect();
     match store.get(path) {
-        Some(saved) => assign(path, &own, saved)?,
+        Some(saved) => {
+            assign(path, &own, saved)?;
+            layer.base().adapter().map_or(Ok(()), Adapter::clear)?;
+        }
         None if own.is_empty() => {}
         None => return Err(missing(layer, path)),
     }

@@ -50,6 +50,10 @@ impl Layer for Activation {
         map(json!({"activation": self.activation.to_json()}))
     }
 
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
     fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
         Ok(smallvec![self.activation.apply(&inputs[0])])
     }

@@ -8,6 +8,7 @@ use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::layers::affine::{Affine, affine_arguments};
 use crate::layers::layer::common_arguments;
+use crate::layers::lora::{LORA_KERNEL, Lora, LoraArguments, lora_arguments};
 use crate::layers::{Call, InputSpec, Layer, LayerBase, Tensors, Weights};
 use crate::regularizers::Regularizer;
 use crate::saving::config::{Config, map};
@@ -18,7 +19,8 @@ use crate::shape::PartialShape;
 /// # Shapes
 /// `x`: `[batch, …, features]`; `y`: `[batch, …, units]`. `features` is fixed by the build.
 /// # Weights
-/// `kernel` `[features, units]` and, with `use_bias`, `bias` `[units]`.
+/// `kernel` `[features, units]` and, with `use_bias`, `bias` `[units]`; with `lora_rank`, `lora_kernel_a`
+/// `[features, rank]` and `lora_kernel_b` `[rank, units]`.
 /// # Errors
 /// `rank_mismatch` below two axes; `dim_mismatch` when the last axis is not the built `features`.
 /// # Source
@@ -27,20 +29,22 @@ pub struct Dense {
     base: LayerBase,
     units: usize,
     affine: Affine,
+    lora: LoraArguments,
 }
 
 impl Dense {
     /// A layer of so many units.
     pub fn new(units: usize) -> Self {
-        Self { base: LayerBase::new("Dense"), units, affine: Affine::default() }
+        Self { base: LayerBase::new("Dense"), units, affine: Affine::default(), lora: LoraArguments::default() }
     }
 
     common_arguments!();
     affine_arguments!();
+    lora_arguments!();
 
     pub(crate) fn from_config(config: &Config<'_>) -> Result<Self> {
         let (base, affine) = (LayerBase::from_config(config)?, Affine::from_config(config)?);
-        Ok(Self { base, units: config.size("units")?, affine })
+        Ok(Self { base, units: config.size("units")?, affine, lora: LoraArguments::from_config(config)? })
     }
 }
 
@@ -56,10 +60,8 @@ impl Layer for Dense {
     fn arguments(&self) -> Map<String, Value> {
         let mut config = map(json!({"units": self.units}));
         config.extend(self.affine.arguments(None));
-        if let Some(regularizer) = self.base.activity_regularizer() {
-            config.insert("activity_regularizer".into(), regularizer.to_json());
-        }
         config.insert("quantization_config".into(), Value::Null);
+        self.lora.write(&self.base, &mut config);
         config
     }
 
@@ -74,7 +76,16 @@ impl Layer for Dense {
         if inputs[0].rank() < 2 {
             fail!(RankMismatch, "axes of the input: expected at least 2, found {}", inputs[0].rank());
         }
-        self.affine.build(&[inputs[0].last_size()?, self.units], self.units, weights)
+        self.affine.build(&[inputs[0].last_size()?, self.units], self.units, weights)?;
+        LoraArguments { alpha: None, ..self.lora }.build(LORA_KERNEL, weights)
+    }
+
+    fn enable_lora(&self, lora: Lora) -> Result<()> {
+        LoraArguments::enable(&self.base, lora, LORA_KERNEL)
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
     }
 
     fn input_spec(&self) -> InputSpec {
@@ -86,7 +97,7 @@ impl Layer for Dense {
     }
 
     fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
-        let product = inputs[0].matmul(self.base.read(0));
+        let product = inputs[0].matmul(self.base.read_adapted());
         Ok(smallvec![self.affine.finish(&self.base, product, 1)])
     }
 

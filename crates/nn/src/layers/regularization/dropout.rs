@@ -73,6 +73,10 @@ impl Layer for Dropout {
         weights.add_generator(self.seed)
     }
 
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
     fn call(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Tensors> {
         if !call.is_training() || self.rate == 0.0 {
             return Ok(smallvec![inputs[0].clone()]);
