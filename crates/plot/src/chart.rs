@@ -111,6 +111,11 @@ impl Chart {
         self
     }
 
+    /// Dashes the curves from this one on, for outputs without colours.
+    pub fn dash_from(&mut self, first: usize) {
+        self.series.iter_mut().skip(first).for_each(|series| series.dashed = true);
+    }
+
     /// The axes that hold all finite points, with about so many ticks; none if there are no such points.
     pub(crate) fn axes(&self, x_ticks: usize, y_ticks: usize) -> Option<(Axis, Axis)> {
         let finite = |p: &&Point| p.0.is_finite() && p.1.is_finite();

@@ -2,17 +2,41 @@
 //!
 //! Source: Keras 3.15.1, `keras.callbacks`.
 
+mod backup_and_restore;
+mod csv_logger;
+mod early_stopping;
+mod lambda;
+mod learning_rate_scheduler;
 mod list;
+mod model_checkpoint;
+mod monitor;
+mod reduce_lr_on_plateau;
+mod remote_monitor;
 mod run;
+mod terminate_on_nan;
+mod text;
 
-use cornet_error::Result;
+use std::sync::Arc;
+
+use cornet_error::{Result, err};
 use cornet_tensor::Array;
 use serde_json::{Map, Value};
 
+use crate::optimizers::Optimizer;
 use crate::training::{Compiled, Logs};
 
+pub use backup_and_restore::BackupAndRestore;
+pub use csv_logger::CSVLogger;
+pub use early_stopping::EarlyStopping;
+pub use lambda::LambdaCallback;
+pub use learning_rate_scheduler::LearningRateScheduler;
 pub use list::CallbackList;
+pub use model_checkpoint::ModelCheckpoint;
+pub use monitor::{Mode, SaveFreq};
+pub use reduce_lr_on_plateau::ReduceLROnPlateau;
+pub use remote_monitor::{Post, RemoteMonitor};
 pub use run::{Moment, Run};
+pub use terminate_on_nan::TerminateOnNaN;
 
 /// Called at the milestones of `fit`, `evaluate` and `predict`. Every method does nothing by default; an error ends the
 /// training with it.
@@ -171,4 +195,10 @@ impl BatchLogs<'_> {
     pub fn loss(&self) -> Result<f64> {
         self.0.loss_tracker.value()
     }
+}
+
+/// The optimizer of a training.
+fn optimizer(run: &Run<'_>) -> Result<Arc<dyn Optimizer>> {
+    let missing = || err!(InvalidState, "callback: expected a compiled model, found '{}'", run.model().name());
+    run.model().optimizer().ok_or_else(missing)
 }

@@ -11,6 +11,7 @@ pub struct Run<'a> {
     epochs: usize,
     steps: usize,
     stop: AtomicBool,
+    validated: bool,
     state: Mutex<State>,
 }
 
@@ -33,7 +34,7 @@ struct State {
 impl<'a> Run<'a> {
     pub(crate) fn new(model: &'a dyn Model, epochs: usize, steps: usize) -> Self {
         let state = State { moment: Moment::default(), key: Key::new(0), messages: Vec::new(), restored: Vec::new() };
-        Self { model, epochs, steps, stop: AtomicBool::new(false), state: Mutex::new(state) }
+        Self { model, epochs, steps, stop: AtomicBool::new(false), validated: false, state: Mutex::new(state) }
     }
 
     /// Beginning at an epoch, with the key that decides the orders of samples.
@@ -43,6 +44,12 @@ impl<'a> Run<'a> {
             state.moment = Moment { epoch, step: 0 };
             state.key = key;
         }
+        self
+    }
+
+    /// With validation after some of the epochs, or without.
+    pub(crate) fn validated(mut self, validated: bool) -> Self {
+        self.validated = validated;
         self
     }
 
@@ -63,6 +70,11 @@ impl<'a> Run<'a> {
     /// The number of steps of an epoch.
     pub fn steps(&self) -> usize {
         self.steps
+    }
+
+    /// Whether there is validation after some of the epochs.
+    pub fn is_validated(&self) -> bool {
+        self.validated
     }
 
     /// Ends the training after this step; the epoch is still validated and logged.

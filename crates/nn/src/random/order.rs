@@ -12,6 +12,16 @@ impl Key {
         Self([(seed >> 32) as u32, seed as u32])
     }
 
+    /// The key of these words.
+    pub const fn from_words(words: [u32; 2]) -> Self {
+        Self(words)
+    }
+
+    /// Its words.
+    pub const fn words(self) -> [u32; 2] {
+        self.0
+    }
+
     /// A key derived from this one and a number.
     #[must_use]
     pub fn fold_in(self, number: u64) -> Self {

@@ -130,16 +130,32 @@ fn compiled(compile: &Value) -> Result<Compiled> {
 /// # Errors
 /// `invalid_state` for a model that is not built; `io`, `not_found`, `permission_denied`.
 pub fn save_model(model: &dyn Model, path: &Path) -> Result<()> {
-    let mut weights = store(model)?;
-    if let Some(compiled) = model.trainer().compiled() {
-        let base = compiled.optimizer.base();
-        weights.set("optimizer", Saved::new(base.name(), values(&base.variables())?));
-    }
+    let weights = weights_and_optimizer(model)?;
     let config = model_to_json(model)?;
     let mut assets = BTreeMap::new();
     collect_assets(model, "", &mut assets)?;
     let file = KerasFile { metadata: Metadata::now(), config, weights, assets, legacy: None };
     format::write(path, &file)
+}
+
+/// The weights of a model and the state of its optimizer by the paths that they have in a file.
+pub(crate) fn weights_and_optimizer(model: &dyn Model) -> Result<WeightStore> {
+    let mut weights = store(model)?;
+    if let Some(compiled) = model.trainer().compiled() {
+        let base = compiled.optimizer.base();
+        weights.set("optimizer", Saved::new(base.name(), values(&base.variables())?));
+    }
+    Ok(weights)
+}
+
+/// Gives a model and its optimizer back what [`weights_and_optimizer`] took.
+pub(crate) fn restore_weights_and_optimizer(model: &dyn Model, store: &WeightStore) -> Result<()> {
+    model.check_built()?;
+    restore(model, "", store)?;
+    match (model.trainer().compiled(), store.get("optimizer")) {
+        (Some(compiled), Some(saved)) => restore_optimizer(model, &compiled, saved),
+        _ => Ok(()),
+    }
 }
 
 /// Saves a model's weights as a `.weights.h5` file, in one step or not at all.
@@ -150,7 +166,7 @@ pub fn save_weights(model: &dyn Model, path: &Path) -> Result<()> {
     format::write_weights(path, &store(model)?)
 }
 
-fn values(variables: &[Variable]) -> Result<Vec<Array>> {
+pub(crate) fn values(variables: &[Variable]) -> Result<Vec<Array>> {
     variables.iter().map(Variable::value).collect()
 }
 
@@ -290,7 +306,7 @@ fn missing(layer: &dyn Layer, path: &str) -> Error {
 }
 
 /// Sets variables to what was saved, once all of it fits.
-fn assign(path: &str, variables: &[Variable], saved: &Saved) -> Result<()> {
+pub(crate) fn assign(path: &str, variables: &[Variable], saved: &Saved) -> Result<()> {
     if saved.len() != variables.len() {
         let (expected, found) = (variables.len(), saved.len());
         return Err(err!(InvalidArgument, "{path}: expected {expected} variables, found {found}")

@@ -193,7 +193,8 @@ pub fn fit(model: &dyn Model, x: &dyn IntoArrays, y: &dyn IntoArrays, mut option
     let size = options.validation_batch_size.unwrap_or(options.batch_size);
     let validation = validation.map(|data| Evaluation::new(model, &compiled, data, size)).transpose()?;
     let key = Key::new(options.seed.unwrap_or_else(|| model.seeds().draw()));
-    let run = Run::new(model, options.epochs, batches.steps()).starting(options.initial_epoch, key);
+    let run = Run::new(model, options.epochs, batches.steps());
+    let run = run.starting(options.initial_epoch, key).validated(validation.is_some());
     let progress = options.progress(batches.steps());
     let mut training = Training { run, compiled: &compiled, options, batches, full, last, validation, progress };
     // Inside the backend's threads, so that no step pays for waking them.

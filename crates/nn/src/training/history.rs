@@ -2,6 +2,10 @@
 
 use std::fmt;
 use std::ops::Index;
+use std::path::Path;
+
+use cornet_error::Result;
+use cornet_plot::{Canvas, Chart, Color, Series, TerminalPlot, grid};
 
 /// Loss and metrics by name, in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -98,5 +102,73 @@ impl History {
     /// Names and values, in Keras's order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[f64])> {
         self.series.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+}
+
+/// The history as pictures: one chart a metric, with its curves of training and validation.
+///
+/// ```
+/// use cornet_nn::layers::{Dense, Input};
+/// use cornet_nn::models::{Model, Sequential};
+/// use cornet_nn::training::{FitOptions, Verbose};
+/// use cornet_ops::Tensor;
+/// let model = Sequential::new().seed(1).add(Input::new([1])).add(Dense::new(1));
+/// model.compile("sgd", "mse", ["mae"])?;
+/// let (x, y) = (Tensor::of([[0.0_f32], [1.0], [2.0]]), Tensor::of([[1.0_f32], [3.0], [5.0]]));
+/// let history = model.fit(&x, &y, FitOptions::new().epochs(5).seed(1).verbose(Verbose::Silent))?;
+/// assert_eq!(history.charts().len(), 2);
+/// println!("{}", history.terminal(60, 10));
+/// assert!(history.plot().to_svg().contains("loss"));
+/// # Ok::<(), cornet_error::Error>(())
+/// ```
+impl History {
+    /// The charts, metric by metric: the loss first, then as they are logged.
+    pub fn charts(&self) -> Vec<Chart> {
+        let is_validation = |name: &str| name.strip_prefix("val_").is_some_and(|rest| !self.get(rest).is_empty());
+        let mut names: Vec<&str> = self.iter().map(|(name, _)| name).filter(|name| !is_validation(name)).collect();
+        names.sort_by_key(|&name| name != "loss");
+        names.into_iter().map(|name| self.chart(name)).collect()
+    }
+
+    /// The chart of one metric; an empty one if there is no such metric.
+    pub fn chart(&self, name: &str) -> Chart {
+        let points = |values: &[f64]| -> Vec<(f64, f64)> {
+            // Values of some epochs alone, such as those of every second one that was validated, are spread over all.
+            let (epochs, count) = (self.epochs.len(), values.len().max(1));
+            let epoch = |i: usize| self.epochs.get((i + 1) * epochs / count - 1).map_or(i, |epoch| *epoch) + 1;
+            values.iter().enumerate().map(|(i, &value)| (epoch(i) as f64, value)).collect()
+        };
+        let chart = Chart::new(name).x_label("epoch").whole_x();
+        let validation = self.get(&format!("val_{name}"));
+        if validation.is_empty() {
+            return chart.series(Series::new(name, points(self.get(name))).color(Color::series(0)));
+        }
+        chart
+            .series(Series::new("training", points(self.get(name))))
+            .series(Series::new("validation", points(validation)))
+    }
+
+    /// All charts as one picture, two in a row.
+    pub fn plot(&self) -> Canvas {
+        let pictures: Vec<Canvas> = self.charts().iter().map(Chart::canvas).collect();
+        grid(&pictures, if pictures.len() == 1 { 1 } else { 2 })
+    }
+
+    /// Saves that picture, in the format that the name ends in: `.svg` or `.png`.
+    ///
+    /// # Errors
+    /// `unsupported_format` for another ending; `io` and its likes.
+    pub fn save_plot(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.plot().save(path)
+    }
+
+    /// All charts as lines of text, without colours; those of validation are dashed.
+    pub fn terminal(&self, columns: usize, rows: usize) -> String {
+        let plot = TerminalPlot::new(columns, rows).color(false);
+        let dashed = |mut chart: Chart| {
+            chart.dash_from(1);
+            plot.write(&chart)
+        };
+        self.charts().into_iter().map(dashed).collect::<Vec<_>>().join("\n")
     }
 }

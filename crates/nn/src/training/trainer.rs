@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use cornet_error::{Result, err, fail};
-use cornet_ops::{Tensor, Type};
+use cornet_ops::{Tensor, Type, Variable};
 use cornet_runtime::Concrete;
 
 use super::Logs;
@@ -136,8 +136,15 @@ impl Compiled {
         Ok(self.resolved.get_or_init(|| metrics))
     }
 
-    fn resolved(&self) -> &[Arc<dyn Metric>] {
+    /// The metrics, once shapes are known.
+    pub(crate) fn resolved(&self) -> &[Arc<dyn Metric>] {
         self.resolved.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The state of loss and metrics.
+    pub(crate) fn metric_variables(&self) -> Vec<Variable> {
+        let metrics = self.resolved().iter().flat_map(|metric| metric.variables());
+        self.loss_tracker.variables().into_iter().chain(metrics).collect()
     }
 
     pub(crate) fn reset_metrics(&self) -> Result<()> {
