@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cornet_cpu as _;
 use cornet_nn::layers::{Add, Concatenate, Conv2D, Dense, Dropout, Flatten, Input, Layer, MaxPooling2D, Subtract};
 use cornet_nn::models::{
-    BoxedModel, Functional, Model, PlotOptions, Sequential, SummaryOptions, Symbolic, model_to_dot,
+    BoxedModel, Functional, Model, PlotOptions, Sequential, SummaryOptions, Symbolic, model_to_dot, plot_model,
 };
 use cornet_nn::saving::{load_model, model_from_json, model_to_json};
 use cornet_nn::training::{FitOptions, Verbose};
@@ -122,4 +122,20 @@ fn mistakes_have_one_clear_message_each() {
     let wrong = Add::new().name("sum").on([&x, &Dense::new(3).on(&x)]);
     let found = message(Functional::new(&x, &wrong));
     assert!(found.contains("sum (Add)") && found.contains("expected 4, found 3"), "{found}");
+}
+
+#[test]
+fn a_model_is_drawn_as_svg_png_and_dot() {
+    let folder = std::env::temp_dir().join(format!("cornet_plot_{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let model = two_headed();
+    let options = PlotOptions { show_shapes: true, show_layer_names: true, ..Default::default() };
+    for (ending, start) in [("svg", &b"<svg"[..]), ("png", b"\x89PNG"), ("dot", b"digraph")] {
+        let path = folder.join(format!("model.{ending}"));
+        plot_model(&model, &path, &options).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(bytes.windows(start.len()).take(200).any(|w| w == start), "{ending}");
+    }
+    assert_eq!(plot_model(&model, folder.join("model.pdf"), &options).unwrap_err().code().word(), "unsupported_format");
+    std::fs::remove_dir_all(&folder).unwrap();
 }
