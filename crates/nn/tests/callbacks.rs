@@ -170,8 +170,12 @@ fn a_monitored_number_that_is_not_logged_is_an_error_that_lists_the_names() -> R
         "EarlyStopping: expected a monitored number among binary_accuracy, loss, mae, found no 'val_loss' \
          [not_found]\n  help: give fit validation_data or validation_split, or monitor a number of the training"
     );
-    assert!(fit(&mut ReduceLROnPlateau::new().monitor("acc")).contains("among binary_accuracy, loss, mae, learning_rate"));
-    assert!(fit(&mut ModelCheckpoint::new(folder.path("a.keras")).save_best_only(true)).contains("found no 'val_loss'"));
+    assert!(
+        fit(&mut ReduceLROnPlateau::new().monitor("acc")).contains("among binary_accuracy, loss, mae, learning_rate")
+    );
+    assert!(
+        fit(&mut ModelCheckpoint::new(folder.path("a.keras")).save_best_only(true)).contains("found no 'val_loss'")
+    );
     let unclear = fit(&mut EarlyStopping::new().monitor("val_mine"));
     assert!(unclear.contains("found no 'val_mine'"), "{unclear}");
     let wrong = fit(&mut EarlyStopping::new().monitor("loss").mode("less"));
@@ -282,10 +286,7 @@ fn csv_files_are_those_of_keras() -> Result<()> {
     };
     let first = run(
         &mut CSVLogger::new(&path),
-        &[
-            &[("loss", 0.6931471824645996), ("accuracy", 0.5)],
-            &[("loss", 1e-5), ("accuracy", 1.0), ("val_loss", 3.0)],
-        ],
+        &[&[("loss", 0.6931471824645996), ("accuracy", 0.5)], &[("loss", 1e-5), ("accuracy", 1.0), ("val_loss", 3.0)]],
     )?;
     let text = "epoch,accuracy,loss,val_accuracy,val_loss\r\n0,0.5,0.6931471824645996,NA,NA\r\n1,1.0,1e-05,NA,3.0\r\n";
     assert_eq!(first, text);

@@ -139,3 +139,19 @@ fn a_model_is_drawn_as_svg_png_and_dot() {
     assert_eq!(plot_model(&model, folder.join("model.pdf"), &options).unwrap_err().code().word(), "unsupported_format");
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[test]
+fn ops_between_layers_are_computed_and_saved_as_keras_saves_them() {
+    let (x, y) = (Input::new([4]).symbol(), Input::new([4]).symbol());
+    let z = &(&(&x + &y) * 0.5) - &(&(1.0 - &x) / 2.0);
+    let model = Functional::new([&x, &y], -&z).unwrap();
+    let again = model_from_json(&model_to_json(&model).unwrap(), false).unwrap();
+    let (x, y) = (numbers(&[3, 4], 0.3), numbers(&[3, 4], 0.7));
+    let found = again.predict_with(&vec![x.clone(), y.clone()], Default::default()).unwrap().remove(0);
+    let pairs = x.to_vec::<f32>().unwrap().into_iter().zip(y.to_vec::<f32>().unwrap());
+    let expected: Vec<f32> = pairs.map(|(x, y)| -((x + y) * 0.5 - (1.0 - x) / 2.0)).collect();
+    assert_eq!(found.to_vec::<f32>().unwrap(), expected);
+    let json = model_to_json(&model).unwrap().to_string();
+    assert!(json.contains("keras.src.ops.numpy") && json.contains(r#""registered_name":"TrueDivide""#), "{json}");
+    assert!(model.layers().iter().all(|layer| layer.class_name() == "InputLayer"), "ops are no layers");
+}

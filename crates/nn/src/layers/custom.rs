@@ -7,7 +7,7 @@ use cornet_error::{Result, err};
 use cornet_format_keras::unique_names;
 use cornet_ops::{Tensor, Type, trace};
 use cornet_tensor::{DType, Shape};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Arguments, Call, Context, Layer, Tensors, Weights, apply_call};
 use crate::random::Seeds;
@@ -76,21 +76,22 @@ pub(crate) fn surroundings() -> (String, Seeds) {
 }
 
 /// Types of stand-ins: open sizes are `batch` for the first axis and `other` for the rest.
-fn stand_ins(inputs: &[PartialShape], dtype: DType, batch: usize, other: usize) -> Vec<Type> {
+fn stand_ins(inputs: &[(PartialShape, DType)], batch: usize, other: usize) -> Vec<Type> {
     let size = |(axis, size): (usize, &Option<usize>)| size.unwrap_or(if axis == 0 { batch } else { other });
     let shape = |shape: &PartialShape| -> Shape { shape.iter().enumerate().map(size).collect() };
-    inputs.iter().map(|s| Type::new(dtype, shape(s))).collect()
+    inputs.iter().map(|(s, dtype)| Type::new(*dtype, shape(s))).collect()
 }
 
-/// The shapes of the outputs for stand-ins of these types.
-fn shapes_for(layer: &dyn Layer, types: &[Type]) -> Result<Vec<Shape>> {
+/// The types of the outputs for stand-ins of these types.
+fn types_for(layer: &dyn Layer, types: &[Type], values: &Map<String, Value>) -> Result<Vec<(Shape, DType)>> {
     let names: Vec<String> = (0..types.len()).map(|i| format!("input_{i}")).collect();
     let arguments: Vec<(&str, Type)> = names.iter().map(String::as_str).zip(types.iter().cloned()).collect();
     let mut shapes = Vec::new();
     trace(layer.name(), &arguments, |inputs| {
-        let call = Call { context: &Context::inference(), masks: &[], arguments: &Arguments::new() };
-        let outputs = layer.call(inputs, &call)?;
-        shapes = outputs.iter().map(Tensor::shape).collect::<Result<_>>()?;
+        let arguments = Arguments { tensors: Vec::new(), values: values.clone() };
+        let outputs =
+            layer.call(inputs, &Call { context: &Context::inference(), masks: &[], arguments: &arguments })?;
+        shapes = outputs.iter().map(|output| Ok((output.shape()?, output.dtype()?))).collect::<Result<_>>()?;
         Ok(outputs.into_vec())
     })?;
     Ok(shapes)
@@ -112,22 +113,40 @@ pub fn build_parts(layer: &dyn Layer, inputs: &[PartialShape], path: &str, seeds
     }
     BUILDING.with_borrow_mut(|stack| stack.push((path.to_owned(), seeds.clone())));
     let _leave = Leave;
-    shapes_for(layer, &stand_ins(inputs, layer.base().policy().compute_dtype(), 2, 64)).map(|_| ())
+    types_for(layer, &stand_ins(&typed(layer, inputs), 2, 64), &Map::new()).map(|_| ())
 }
 
-/// The shapes of the outputs, found by running a layer on stand-ins of two sizes: axes that differ are open.
+/// The inputs in the dtype that a layer computes in.
+fn typed(layer: &dyn Layer, inputs: &[PartialShape]) -> Vec<(PartialShape, DType)> {
+    inputs.iter().map(|shape| (shape.clone(), layer.base().policy().compute_dtype())).collect()
+}
+
+/// The shapes of the outputs, found by running a layer on stand-ins.
 ///
 /// # Errors
 /// What does not fit.
 pub fn output_shape(layer: &dyn Layer, inputs: &[PartialShape]) -> Result<Vec<PartialShape>> {
-    let dtype = layer.base().policy().compute_dtype();
-    let first = shapes_for(layer, &stand_ins(inputs, dtype, 2, 64))?;
-    if inputs.iter().all(|shape| shape.iter().all(Option::is_some)) {
-        return Ok(first.into_iter().map(PartialShape::from).collect());
+    let found = infer_by_running(layer, &typed(layer, inputs), &Map::new())?;
+    Ok(found.into_iter().map(|(shape, _)| shape).collect())
+}
+
+/// The shapes and dtypes of the outputs, found by running a layer on stand-ins of two sizes: axes that differ are open.
+///
+/// # Errors
+/// What does not fit.
+pub(crate) fn infer_by_running(
+    layer: &dyn Layer,
+    inputs: &[(PartialShape, DType)],
+    arguments: &Map<String, Value>,
+) -> Result<Vec<(PartialShape, DType)>> {
+    let first = types_for(layer, &stand_ins(inputs, 2, 64), arguments)?;
+    if inputs.iter().all(|(shape, _)| shape.iter().all(Option::is_some)) {
+        return Ok(first.into_iter().map(|(shape, dtype)| (shape.into(), dtype)).collect());
     }
-    let second = shapes_for(layer, &stand_ins(inputs, dtype, 3, 96))?;
+    let second = types_for(layer, &stand_ins(inputs, 3, 96), arguments)?;
     let open = |(a, b): (&usize, &usize)| (a == b).then_some(*a);
-    Ok(first.iter().zip(&second).map(|(a, b)| PartialShape(a.iter().zip(b.iter()).map(open).collect())).collect())
+    let both = first.into_iter().zip(second);
+    Ok(both.map(|((a, dtype), (b, _))| (PartialShape(a.iter().zip(b.iter()).map(open).collect()), dtype)).collect())
 }
 
 /// What a field of parts can be.

@@ -118,6 +118,26 @@ pub trait Layer: Send + Sync + Any {
         self.compute_output_shape(inputs)
     }
 
+    /// The shapes and dtypes of the outputs.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn infer(
+        &self,
+        inputs: &[(PartialShape, DType)],
+        arguments: &Map<String, Value>,
+    ) -> Result<Vec<(PartialShape, DType)>> {
+        let (shapes, dtypes): (Vec<PartialShape>, Vec<DType>) = inputs.iter().cloned().unzip();
+        let outputs = self.compute_output_shape_with(&shapes, arguments)?;
+        let dtypes = self.compute_output_dtype(&dtypes, outputs.len());
+        Ok(outputs.into_iter().zip(dtypes).collect())
+    }
+
+    /// Whether a call's arguments stay in their places, constants among tensors, as those of ops do.
+    fn keeps_arguments(&self) -> bool {
+        false
+    }
+
     /// Outputs and their masks: what [`apply`] calls. Models answer both at once.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ pub(crate) mod layer;
 mod lora;
 pub mod merging;
 pub mod normalization;
+pub mod operation;
 pub mod pooling;
 pub mod registry;
 pub mod regularization;

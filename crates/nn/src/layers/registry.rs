@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use cornet_error::{Result, err};
 use serde_json::Value;
 
+use super::operation::{self, Operation};
 use super::{
     Activation, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D,
@@ -131,6 +132,9 @@ pub fn layer_from_json(object: &Value) -> Result<Arc<dyn Layer>> {
         return Err(err!(Unsafe, "layer '{}': a Lambda layer is Python code, which Cornet does not run", name()).help(
             "write it as a layer class of its own in Keras, or replace it by layers that there are, and save again",
         ));
+    }
+    if object["module"].as_str().is_some_and(operation::is_module) {
+        return Ok(Arc::new(Operation::from_config(&config).map_err(|e| e.within(format!("op '{}'", name())))?));
     }
     let Some(from_config) = find(object, config.class()) else {
         let known: Vec<&str> = classes().collect();

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use cornet_error::{Result, err, fail};
 use cornet_ops::Tensor;
+use cornet_tensor::DType;
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
@@ -330,27 +331,37 @@ impl Layer for Functional {
     }
 
     fn compute_output_shape(&self, inputs: &[PartialShape]) -> Result<Vec<PartialShape>> {
-        let mut shapes: Vec<PartialShape> = vec![PartialShape::default(); self.slots];
-        for (slot, shape) in inputs.iter().enumerate().take(self.entries.len()) {
-            shapes[slot] = shape.clone();
-        }
-        for step in &self.steps {
-            let inputs: Vec<PartialShape> = step.inputs.iter().map(|&slot| shapes[slot].clone()).collect();
-            let outputs = step.node.layer.compute_output_shape_with(&inputs, &step.node.arguments.values)?;
-            for (offset, shape) in outputs.into_iter().enumerate().take(step.node.outputs.len()) {
-                shapes[step.first + offset] = shape;
-            }
-        }
-        Ok(self.results.iter().map(|&slot| shapes[slot].clone()).collect())
+        let typed = inputs
+            .iter()
+            .zip(&self.entries)
+            .map(|(shape, entry)| (shape.clone(), entry.batch_dtype()))
+            .collect::<Vec<_>>();
+        Ok(self.infer(&typed, &Map::new())?.into_iter().map(|(shape, _)| shape).collect())
     }
 
-    fn compute_output_dtype(&self, _inputs: &[cornet_tensor::DType], _outputs: usize) -> Vec<cornet_tensor::DType> {
-        self.outputs.iter().map(|at| at.node.outputs[at.index].1).collect()
+    fn infer(
+        &self,
+        inputs: &[(PartialShape, DType)],
+        _arguments: &Map<String, Value>,
+    ) -> Result<Vec<(PartialShape, DType)>> {
+        let mut types = vec![(PartialShape::default(), DType::F32); self.slots];
+        for (slot, (shape, _)) in inputs.iter().enumerate().take(self.entries.len()) {
+            types[slot] = (shape.clone(), self.entries[slot].batch_dtype());
+        }
+        for step in &self.steps {
+            let inputs: Vec<_> = step.inputs.iter().map(|&slot| types[slot].clone()).collect();
+            let outputs = step.node.layer.infer(&inputs, &step.node.arguments.values)?;
+            for (offset, found) in outputs.into_iter().enumerate().take(step.node.outputs.len()) {
+                types[step.first + offset] = found;
+            }
+        }
+        Ok(self.results.iter().map(|&slot| types[slot].clone()).collect())
     }
 
     fn parts(&self) -> Vec<(String, Arc<dyn Layer>)> {
-        let names = cornet_format_keras::unique_names(self.layers.iter().map(|layer| layer.class_name()));
-        names.into_iter().map(|name| format!("layers/{name}")).zip(self.layers.iter().cloned()).collect()
+        let layers = Model::layers(self);
+        let names = cornet_format_keras::unique_names(layers.iter().map(|layer| layer.class_name()));
+        names.into_iter().map(|name| format!("layers/{name}")).zip(layers).collect()
     }
 }
 
@@ -363,8 +374,9 @@ impl Model for Functional {
         &self.trainer
     }
 
+    /// Without ops, as in Keras.
     fn layers(&self) -> Vec<Arc<dyn Layer>> {
-        self.layers.clone()
+        self.layers.iter().filter(|layer| !layer.keeps_arguments()).cloned().collect()
     }
 
     fn seeds(&self) -> Seeds {

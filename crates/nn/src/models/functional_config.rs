@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::Functional;
 use super::symbol::{Node, Place, Symbol, input_node, node, positional};
+use crate::layers::operation::PLACE;
 use crate::layers::registry::layer_from_json;
 use crate::layers::{Arguments, InputLayer, Layer, LayerBase, layer_to_json};
 use crate::saving::config::{Config, brief};
@@ -73,8 +74,26 @@ impl Names {
         }
     }
 
+    /// The arguments of an op with its tensors in their places.
+    fn fill_places(&self, value: &Value, inputs: &[Place]) -> Value {
+        match value {
+            Value::Array(list) => list.iter().map(|inner| self.fill_places(inner, inputs)).collect(),
+            Value::Object(map) => match map.get(PLACE).and_then(Value::as_u64).and_then(|i| inputs.get(i as usize)) {
+                Some(at) => self.tensor(at),
+                None => map.iter().map(|(key, inner)| (key.clone(), self.fill_places(inner, inputs))).collect(),
+            },
+            other => other.clone(),
+        }
+    }
+
     /// An entry of `inbound_nodes`.
     fn call(&self, node: &Node) -> Value {
+        if node.layer.keeps_arguments() {
+            let filled = |key: &str| node.arguments.values.get(key).map(|value| self.fill_places(value, &node.inputs));
+            return json!({
+                "args": filled("args").unwrap_or_else(|| json!([])), "kwargs": filled("kwargs").unwrap_or_else(|| json!({})),
+            });
+        }
         let tensors: Vec<Value> = node.inputs.iter().map(|at| self.tensor(at)).collect();
         let names = node.layer.input_names();
         let args: Vec<Value> = match &tensors[..] {
@@ -210,6 +229,12 @@ impl<'a> Reader<'a> {
     fn make(&mut self, call: &Pending<'_>) -> Result<()> {
         let layer = self.layers[call.layer].clone();
         let (mut inputs, mut arguments) = (Vec::new(), Arguments::new());
+        if layer.keeps_arguments() {
+            arguments.values.insert("args".into(), self.keep(call.args, &mut inputs, 0)?);
+            arguments.values.insert("kwargs".into(), self.keep(call.kwargs, &mut inputs, 0)?);
+            self.made[call.layer][call.index] = Some(node(layer, inputs, arguments)?);
+            return Ok(());
+        }
         let args = call.args.as_array().map_or(&[][..], Vec::as_slice);
         for arg in args {
             if self.tensors(arg, &mut inputs, 0)? == Found::Mixed {
@@ -294,6 +319,25 @@ impl<'a> Reader<'a> {
             all = Some(if all.is_none_or(|all| all == found) { found } else { Found::Mixed });
         }
         Ok(all.unwrap_or(Found::Nothing))
+    }
+
+    /// The arguments of an op, with places for its tensors.
+    fn keep(&self, value: &Value, inputs: &mut Vec<Place>, depth: usize) -> Result<Value> {
+        check_depth(depth)?;
+        match value {
+            Value::Object(_) if value["class_name"] == "__keras_tensor__" => {
+                inputs.push(self.place(&value["config"]["keras_history"])?);
+                Ok(json!({PLACE: inputs.len() - 1}))
+            }
+            // Constants stay as they are, however deep their lists are.
+            Value::Object(_) if value["class_name"].is_string() => Ok(value.clone()),
+            Value::Array(list) => list.iter().map(|inner| self.keep(inner, inputs, depth + 1)).collect(),
+            Value::Object(map) => {
+                let kept = map.iter().map(|(key, inner)| Ok((key.clone(), self.keep(inner, inputs, depth + 1)?)));
+                Ok(Value::Object(kept.collect::<Result<_>>()?))
+            }
+            other => Ok(other.clone()),
+        }
     }
 
     /// Inputs or outputs of the model: the structure with numbers for its leaves.

@@ -397,6 +397,14 @@ impl Layer for BoxedModel {
         (**self).compute_output_shape(inputs)
     }
 
+    fn infer(
+        &self,
+        inputs: &[(PartialShape, DType)],
+        arguments: &Map<String, Value>,
+    ) -> Result<Vec<(PartialShape, DType)>> {
+        (**self).infer(inputs, arguments)
+    }
+
     fn parts(&self) -> Vec<(String, Arc<dyn Layer>)> {
         (**self).parts()
     }

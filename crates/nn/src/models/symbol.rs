@@ -8,6 +8,7 @@ use cornet_tensor::DType;
 use smallvec::SmallVec;
 
 use crate::layers::layer::{located, place};
+use crate::layers::operation::{Operation, places};
 use crate::layers::{Arguments, InputLayer, IntoLayer, Layer, build};
 use crate::random::Seeds;
 use crate::shape::PartialShape;
@@ -231,17 +232,65 @@ pub(crate) fn node(layer: Arc<dyn Layer>, inputs: Vec<Place>, arguments: Argumen
         return Err(err!(InvalidArgument, "{}: expected an input, found none", place(&*layer)));
     };
     let described: Vec<_> = inputs.iter().map(|at| at.node.outputs[at.index].clone()).collect();
-    let (shapes, dtypes): (Vec<PartialShape>, Vec<DType>) = described.into_iter().unzip();
+    let shapes: Vec<PartialShape> = described.iter().map(|(shape, _)| shape.clone()).collect();
     let before = first.node.layer.name();
     let advice = |e: Error| e.help(format!("the input comes from '{before}'"));
     build(&*layer, &shapes, "", &Seeds::common()).map_err(advice)?;
     let outputs = located(&place(&*layer), || {
         let spec = layer.input_spec();
         shapes.iter().try_for_each(|shape| spec.check_partial(shape))?;
-        layer.compute_output_shape_with(&shapes, &arguments.values)
+        layer.infer(&described, &arguments.values)
     })
     .map_err(advice)?;
-    let dtypes = layer.compute_output_dtype(&dtypes, outputs.len());
-    let outputs = outputs.into_iter().zip(dtypes).collect();
     Ok(Arc::new(Node { id: next_id(), layer, inputs, arguments, outputs }))
+}
+
+/// The output of an op on symbols and numbers, in order.
+fn operate(class: &str, operands: &[Result<&Symbol, f64>]) -> Symbol {
+    let inputs: Vec<Symbol> = operands.iter().filter_map(|operand| operand.ok().cloned()).collect();
+    let arguments =
+        Arguments { tensors: Vec::new(), values: places(&operands.iter().map(|o| o.err()).collect::<Vec<_>>()) };
+    let drawn = Operation::new(class, serde_json::Map::new())
+        .and_then(|operation| draw(Arc::new(operation), &inputs, arguments));
+    match drawn {
+        Ok(node) => Symbol::of(Place { node, index: 0 }),
+        Err(error) => Symbol(Err(error)),
+    }
+}
+
+macro_rules! operators {
+    ($($operator:ident $method:ident $class:literal)+) => { $(
+        impl std::ops::$operator<&Symbol> for &Symbol {
+            type Output = Symbol;
+            fn $method(self, other: &Symbol) -> Symbol {
+                operate($class, &[Ok(self), Ok(other)])
+            }
+        }
+        impl std::ops::$operator<f64> for &Symbol {
+            type Output = Symbol;
+            fn $method(self, number: f64) -> Symbol {
+                operate($class, &[Ok(self), Err(number)])
+            }
+        }
+        impl std::ops::$operator<&Symbol> for f64 {
+            type Output = Symbol;
+            fn $method(self, symbol: &Symbol) -> Symbol {
+                operate($class, &[Err(self), Ok(symbol)])
+            }
+        }
+    )+ };
+}
+
+operators! {
+    Add add "Add"
+    Sub sub "Subtract"
+    Mul mul "Multiply"
+    Div div "TrueDivide"
+}
+
+impl std::ops::Neg for &Symbol {
+    type Output = Symbol;
+    fn neg(self) -> Symbol {
+        operate("Negative", &[Ok(self)])
+    }
 }

@@ -59,6 +59,12 @@ impl<'a> Config<'a> {
         self.map.get(key).unwrap_or(&Value::Null)
     }
 
+    /// All arguments, for a class that looks them up when it is called.
+    pub(crate) fn take_all(&self) -> Map<String, Value> {
+        self.asked.borrow_mut().extend(self.map.keys().map(String::as_str));
+        self.map.clone()
+    }
+
     fn wrong<T>(&self, key: &str, expected: &str) -> Result<T> {
         let found = brief(self.map.get(key).unwrap_or(&Value::Null));
         Err(err!(Corrupt, "{}.{key}: expected {expected}, found {found}", self.class))
