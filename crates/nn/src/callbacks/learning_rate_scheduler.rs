@@ -42,11 +42,11 @@ impl<F: FnMut(usize, f64) -> f64 + Send> Callback for LearningRateScheduler<F> {
             return Ok(());
         }
         let optimizer = optimizer(run)?;
-        let rate = (self.schedule)(epoch, optimizer.base().learning_rate()?);
+        let rate = (self.schedule)(epoch, optimizer.learning_rate()?);
         if !rate.is_finite() {
             fail!(InvalidArgument, "LearningRateScheduler, epoch {}: expected a finite rate, found {rate}", epoch + 1);
         }
-        optimizer.base().set_learning_rate(rate)?;
+        optimizer.set_learning_rate(rate)?;
         if self.verbose {
             let (epoch, rate) = (epoch + 1, python_float(rate));
             run.say(format!("\nEpoch {epoch}: LearningRateScheduler setting learning rate to {rate}."));
@@ -55,7 +55,7 @@ impl<F: FnMut(usize, f64) -> f64 + Send> Callback for LearningRateScheduler<F> {
     }
 
     fn on_epoch_end(&mut self, run: &Run<'_>, _epoch: usize, logs: &mut Logs) -> Result<()> {
-        logs.set("learning_rate", optimizer(run)?.base().learning_rate()?);
+        logs.set("learning_rate", optimizer(run)?.learning_rate()?);
         Ok(())
     }
 }

@@ -103,12 +103,12 @@ impl ReduceLROnPlateau {
 
     fn reduce(&mut self, run: &Run<'_>, epoch: usize) -> Result<()> {
         let optimizer = optimizer(run)?;
-        let old = optimizer.base().learning_rate()?;
+        let old = optimizer.learning_rate()?;
         if old <= f64::from(self.min_lr as f32) {
             return Ok(());
         }
         let new = (old * self.factor).max(self.min_lr);
-        optimizer.base().set_learning_rate(new)?;
+        optimizer.set_learning_rate(new)?;
         if self.verbose {
             let (epoch, rate) = (epoch + 1, python_float(new));
             run.say(format!("\nEpoch {epoch}: ReduceLROnPlateau reducing learning rate to {rate}."));
@@ -126,7 +126,7 @@ impl Callback for ReduceLROnPlateau {
     }
 
     fn on_epoch_end(&mut self, run: &Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
-        logs.set("learning_rate", optimizer(run)?.base().learning_rate()?);
+        logs.set("learning_rate", optimizer(run)?.learning_rate()?);
         let Some(current) = self.monitor.value(run, logs)? else { return Ok(()) };
         if self.cooldown_counter > 0 {
             self.cooldown_counter -= 1;

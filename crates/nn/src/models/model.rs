@@ -292,7 +292,7 @@ pub trait Model: Layer {
         let outline = self.outline()?;
         let (trained, all) = (count(&self.trainable_weights()), count(&self.weights()));
         let optimizer = self.optimizer().filter(|o| o.base().is_built()).map(|o| {
-            let variables = o.base().variables();
+            let variables = o.variables();
             sum(variables.iter().map(|v| (v.shape().elements(), v.dtype().size())))
         });
         Ok(Summary {

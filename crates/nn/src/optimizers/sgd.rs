@@ -1,9 +1,9 @@
 use cornet_error::{Result, err};
-use cornet_ops::Tensor;
 use serde_json::{Map, Value, json};
 
-use super::base::common_arguments;
-use super::{Optimizer, OptimizerBase, Step};
+use super::arguments::{common_arguments, default_from_new};
+use super::{Optimizer, OptimizerBase, Slot, SlotGroup, Step};
+use crate::layers::Weight;
 use crate::saving::config::{Config, map};
 
 /// Gradient descent, with momentum if asked for.
@@ -19,11 +19,7 @@ pub struct Sgd {
     nesterov: bool,
 }
 
-impl Default for Sgd {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+default_from_new!(Sgd);
 
 impl Sgd {
     /// The optimizer with Keras's arguments: learning rate 0.01, no momentum.
@@ -70,17 +66,15 @@ impl Optimizer for Sgd {
         map(json!({"momentum": self.momentum, "nesterov": self.nesterov}))
     }
 
-    fn slots(&self) -> Vec<&'static [&'static str]> {
-        if self.momentum == 0.0 { vec![] } else { vec![&["momentum"]] }
+    fn slots(&self, _weight: &Weight) -> Vec<SlotGroup> {
+        if self.momentum == 0.0 { vec![] } else { vec![Slot::each(["momentum"])] }
     }
 
     fn update_step(&self, step: &Step<'_>) -> Result<()> {
-        let pull: Tensor = &step.gradient * &step.scalars[0];
-        let Some(m) = step.slots.first() else {
-            return step.variable.assign(&(step.variable.read() - pull));
-        };
+        let pull = &step.gradient * &step.rate.learning_rate;
+        let Some(m) = step.slots.first() else { return step.variable.assign_sub(&pull) };
         m.assign(&(m.read() * self.momentum - &pull))?;
         let change = if self.nesterov { m.read() * self.momentum - pull } else { m.read() };
-        step.variable.assign(&(step.variable.read() + change))
+        step.variable.assign_add(&change)
     }
 }

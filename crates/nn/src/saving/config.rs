@@ -65,6 +65,11 @@ impl<'a> Config<'a> {
         self.map.clone()
     }
 
+    /// Whether the argument is there, be it null.
+    pub fn has(&self, key: &str) -> bool {
+        self.map.contains_key(key)
+    }
+
     fn wrong<T>(&self, key: &str, expected: &str) -> Result<T> {
         let found = brief(self.map.get(key).unwrap_or(&Value::Null));
         Err(err!(Corrupt, "{}.{key}: expected {expected}, found {found}", self.class))

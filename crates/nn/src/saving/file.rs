@@ -17,7 +17,7 @@ use crate::layers::{Adapter, Layer, layer_to_json};
 use crate::losses::Loss;
 use crate::metrics::{MetricArg, Metrics};
 use crate::models::{BoxedModel, Functional, Model, Sequential};
-use crate::optimizers::{OptimizerArg, optimizer_to_json};
+use crate::optimizers::{Optimizer, OptimizerArg, optimizer_to_json};
 use crate::training::Compiled;
 
 /// How a model file is read.
@@ -142,8 +142,7 @@ pub fn save_model(model: &dyn Model, path: &Path) -> Result<()> {
 pub(crate) fn weights_and_optimizer(model: &dyn Model) -> Result<WeightStore> {
     let mut weights = store(model)?;
     if let Some(compiled) = model.trainer().compiled() {
-        let base = compiled.optimizer.base();
-        weights.set("optimizer", Saved::new(base.name(), values(&base.variables())?));
+        collect_optimizer(&*compiled.optimizer, "optimizer", &mut weights)?;
     }
     Ok(weights)
 }
@@ -212,6 +211,11 @@ fn collect(layer: &dyn Layer, path: &str, store: &mut WeightStore) -> Result<()>
     layer.parts().iter().try_for_each(|(place, part)| collect(&**part, &joined(path, place), store))
 }
 
+fn collect_optimizer(optimizer: &dyn Optimizer, path: &str, store: &mut WeightStore) -> Result<()> {
+    store.set(path, Saved::new(optimizer.base().name(), values(&optimizer.variables())?));
+    optimizer.parts().iter().try_for_each(|(place, part)| collect_optimizer(&**part, &joined(path, place), store))
+}
+
 fn joined(path: &str, place: &str) -> String {
     if path.is_empty() { place.to_owned() } else { format!("{path}/{place}") }
 }
@@ -265,14 +269,12 @@ fn model_of(file: &KerasFile, options: &LoadOptions) -> Result<BoxedModel> {
 
 /// Makes the optimizer's state and sets its variables: all of them, or count and rate alone if it had not been used.
 fn restore_optimizer(model: &dyn Model, compiled: &Compiled, saved: &Saved) -> Result<()> {
-    let (optimizer, base) = (&compiled.optimizer, compiled.optimizer.base());
+    let optimizer = &compiled.optimizer;
+    let unused = optimizer.variables();
     if model.input_shapes().is_some() {
-        base.build(&model.trainable_weights(), &optimizer.slots())?;
+        optimizer.build(&model.trainable_weights())?;
     }
-    let mut variables = base.variables();
-    if saved.len() == 2 {
-        variables.truncate(2);
-    }
+    let variables = if saved.len() == unused.len() { unused } else { optimizer.variables() };
     assign("optimizer", &variables, saved)
         .map_err(|e| e.help("load the model without compiling it, and compile it anew"))
 }

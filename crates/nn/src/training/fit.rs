@@ -210,7 +210,7 @@ fn prepare(model: &dyn Model, compiled: &Compiled, data: &Data) -> Result<()> {
         fail!(EmptyData, "y: expected targets, found none");
     }
     let optimizer = &compiled.optimizer;
-    optimizer.base().build(&model.trainable_weights(), &optimizer.slots())?;
+    optimizer.build(&model.trainable_weights())?;
     check_targets(model, compiled, data)
 }
 
@@ -255,6 +255,9 @@ impl Training<'_, '_> {
             show_messages(&self.run, &mut self.progress);
             let _ = self.progress.end(&logs.iter().collect::<Vec<_>>());
             history.push(epoch, &logs);
+        }
+        if self.options.epochs > 0 {
+            self.compiled.optimizer.finalize_variable_values(&self.run.model().trainable_weights())?;
         }
         self.options.callbacks.on_train_end(&self.run, &logs)?;
         show_messages(&self.run, &mut self.progress);

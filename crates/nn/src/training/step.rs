@@ -48,7 +48,7 @@ pub(super) fn train(model: &dyn Model, compiled: &Compiled, arguments: &[Tensor]
     let y_pred = output(model, x, &context)?;
     let loss = total_loss(compiled, &weights, y, &y_pred, &context)?;
     let variables: Vec<_> = weights.iter().map(|w| &w.variable).collect();
-    let gradients = tape.gradient(&loss, &variables)?;
+    let gradients = tape.gradient(&compiled.optimizer.scale_loss(&loss), &variables)?;
     compiled.loss_tracker.update(&loss, batch_size(x)?)?;
     if !weights.is_empty() {
         apply_gradients(&*compiled.optimizer, &weights, gradients)?;

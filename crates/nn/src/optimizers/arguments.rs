@@ -1,0 +1,129 @@
+//! Builder methods.
+
+/// The builder methods that all optimizers have.
+macro_rules! common_arguments {
+    () => {
+        /// With this learning rate: a number, a schedule, or a [`LearningRate`](super::LearningRate).
+        #[must_use]
+        pub fn learning_rate(mut self, learning_rate: impl Into<super::LearningRate>) -> Self {
+            self.base.set_initial_rate(learning_rate);
+            self
+        }
+
+        /// Taking this much of each weight away in a step, times the learning rate.
+        #[must_use]
+        pub fn weight_decay(mut self, weight_decay: f64) -> Self {
+            self.base.set_weight_decay(Some(weight_decay));
+            self
+        }
+
+        /// Without weight decay for weights in whose path, such as `sequential/dense/bias`, one of these regular
+        /// expressions is found.
+        #[must_use]
+        pub fn exclude_from_weight_decay(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+            self.base.exclude(names);
+            self
+        }
+
+        /// Without weight decay for these variables.
+        #[must_use]
+        pub fn exclude_variables_from_weight_decay<'a>(
+            mut self,
+            variables: impl IntoIterator<Item = &'a cornet_ops::Variable>,
+        ) -> Self {
+            self.base.exclude_variables(variables);
+            self
+        }
+
+        /// With each weight's gradient scaled down to this norm where it is longer.
+        #[must_use]
+        pub fn clipnorm(mut self, norm: f64) -> Self {
+            self.base.set_clip(super::clip::Clip::Norm(norm));
+            self
+        }
+
+        /// With all gradients together scaled down to this norm where they are longer.
+        #[must_use]
+        pub fn global_clipnorm(mut self, norm: f64) -> Self {
+            self.base.set_clip(super::clip::Clip::GlobalNorm(norm));
+            self
+        }
+
+        /// With each element of a gradient kept between this and its negative.
+        #[must_use]
+        pub fn clipvalue(mut self, value: f64) -> Self {
+            self.base.set_clip(super::clip::Clip::Value(value));
+            self
+        }
+
+        /// With moving averages of the weights, which the weights are set to at the end of `fit`.
+        #[must_use]
+        pub fn use_ema(mut self, use_ema: bool) -> Self {
+            self.base.set_use_ema(use_ema);
+            self
+        }
+
+        /// With this much of a moving average kept in each step; by default 0.99.
+        #[must_use]
+        pub fn ema_momentum(mut self, momentum: f64) -> Self {
+            self.base.set_ema_momentum(momentum);
+            self
+        }
+
+        /// With the weights set to their moving averages after every so many steps; by default only at the end.
+        #[must_use]
+        pub fn ema_overwrite_frequency(mut self, steps: u64) -> Self {
+            self.base.set_ema_overwrite_frequency(steps);
+            self
+        }
+
+        /// With the loss multiplied by this before it is differentiated, and the gradients divided by it.
+        #[must_use]
+        pub fn loss_scale_factor(self, factor: f64) -> Self {
+            self.base.set_loss_scale_factor(Some(factor));
+            self
+        }
+
+        /// With gradients gathered over so many steps, after which their mean changes the weights.
+        #[must_use]
+        pub fn gradient_accumulation_steps(mut self, steps: u64) -> Self {
+            self.base.set_gradient_accumulation_steps(steps);
+            self
+        }
+
+        /// With this name instead of an automatic one.
+        #[must_use]
+        pub fn name(mut self, name: impl Into<String>) -> Self {
+            self.base.set_name(name);
+            self
+        }
+    };
+}
+pub(super) use common_arguments;
+
+/// Builder methods of the same names as the fields that they set.
+macro_rules! arguments {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty;)+) => {
+        $(
+            $(#[doc = $doc])+
+            #[must_use]
+            pub fn $name(mut self, $name: $type) -> Self {
+                self.$name = $name;
+                self
+            }
+        )+
+    };
+}
+pub(super) use arguments;
+
+/// `Default` from `new`.
+macro_rules! default_from_new {
+    ($type:ty) => {
+        impl Default for $type {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+    };
+}
+pub(super) use default_from_new;
