@@ -133,14 +133,15 @@ impl Affine {
     }
 }
 
-/// The builder methods of a kernel: its initializer, regularizer and constraint, each with the field it sets.
+/// The builder methods of a weight: its initializer, regularizer and constraint, each with the field it sets.
 macro_rules! filter_arguments {
     (
+        $what:literal, $default:literal,
         $initializer:ident = $($initial:ident).+,
         $regularizer:ident = $($penalty:ident).+,
         $constraint:ident = $($bound:ident).+
     ) => {
-        /// With this rule for the first kernel; by default `glorot_uniform`.
+        #[doc = concat!("With this rule for the first ", $what, "; by default `", $default, "`.")]
         #[must_use]
         pub fn $initializer(mut self, initializer: impl Into<crate::arg::Arg<Initializer>>) -> Self {
             if let Some(initializer) = self.base.accept(initializer.into()) {
@@ -149,14 +150,14 @@ macro_rules! filter_arguments {
             self
         }
 
-        /// With this penalty on the kernel.
+        #[doc = concat!("With this penalty on the ", $what, ".")]
         #[must_use]
         pub fn $regularizer(mut self, regularizer: impl Into<crate::arg::Arg<Regularizer>>) -> Self {
             self.$($penalty).+ = self.base.accept(regularizer.into());
             self
         }
 
-        /// With this bound on the kernel.
+        #[doc = concat!("With this bound on the ", $what, ".")]
         #[must_use]
         pub fn $constraint(mut self, constraint: impl Into<crate::arg::Arg<Constraint>>) -> Self {
             self.$($bound).+ = self.base.accept(constraint.into());
@@ -184,6 +185,14 @@ pub(crate) use bias_arguments;
 /// The same without the choice whether there is a bias.
 macro_rules! activation_arguments {
     () => {
+        crate::layers::affine::filter_arguments!(
+            "bias",
+            "zeros",
+            bias_initializer = affine.bias_initializer,
+            bias_regularizer = affine.bias_regularizer,
+            bias_constraint = affine.bias_constraint
+        );
+
         /// With this activation; by default none.
         #[must_use]
         pub fn activation(mut self, activation: impl Into<crate::arg::Arg<Activation>>) -> Self {
@@ -193,33 +202,10 @@ macro_rules! activation_arguments {
             self
         }
 
-        /// With this rule for the first bias; by default `zeros`.
-        #[must_use]
-        pub fn bias_initializer(mut self, initializer: impl Into<crate::arg::Arg<Initializer>>) -> Self {
-            if let Some(initializer) = self.base.accept(initializer.into()) {
-                self.affine.bias_initializer = initializer;
-            }
-            self
-        }
-
-        /// With this penalty on the bias.
-        #[must_use]
-        pub fn bias_regularizer(mut self, regularizer: impl Into<crate::arg::Arg<Regularizer>>) -> Self {
-            self.affine.bias_regularizer = self.base.accept(regularizer.into());
-            self
-        }
-
         /// With this penalty on the outputs.
         #[must_use]
         pub fn activity_regularizer(mut self, regularizer: impl Into<crate::arg::Arg<Regularizer>>) -> Self {
             self.base.set_activity_regularizer(regularizer.into());
-            self
-        }
-
-        /// With this bound on the bias.
-        #[must_use]
-        pub fn bias_constraint(mut self, constraint: impl Into<crate::arg::Arg<Constraint>>) -> Self {
-            self.affine.bias_constraint = self.base.accept(constraint.into());
             self
         }
     };
@@ -230,6 +216,8 @@ pub(crate) use activation_arguments;
 macro_rules! affine_arguments {
     () => {
         crate::layers::affine::filter_arguments!(
+            "kernel",
+            "glorot_uniform",
             kernel_initializer = affine.kernel_initializer,
             kernel_regularizer = affine.kernel_regularizer,
             kernel_constraint = affine.kernel_constraint

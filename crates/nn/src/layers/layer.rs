@@ -28,6 +28,11 @@ pub trait Layer: Send + Sync + Any {
     /// Keras's class, such as `Dense`.
     fn class_name(&self) -> &str;
 
+    /// The name of the class in Keras's own code, after which places in weights files are called.
+    fn file_class(&self) -> &str {
+        self.class_name()
+    }
+
     /// Name, dtype policy, weights: what all layers have.
     fn base(&self) -> &LayerBase;
 

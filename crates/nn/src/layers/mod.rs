@@ -2,6 +2,7 @@
 
 pub mod activations;
 mod affine;
+pub mod attention;
 mod context;
 pub mod convolutional;
 pub mod core;
@@ -21,6 +22,7 @@ pub mod spatial;
 mod weight;
 
 pub use activations::Activation;
+pub use attention::{AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention, ScoreMode};
 pub use context::{Arguments, Call, Context, Masks, Outputs, Tensors};
 pub use convolutional::{
     Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, Convolution1D, Convolution1DTranspose,

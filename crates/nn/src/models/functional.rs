@@ -360,7 +360,7 @@ impl Layer for Functional {
 
     fn parts(&self) -> Vec<(String, Arc<dyn Layer>)> {
         let layers = Model::layers(self);
-        let names = cornet_format_keras::unique_names(layers.iter().map(|layer| layer.class_name()));
+        let names = cornet_format_keras::unique_names(layers.iter().map(|layer| layer.file_class()));
         names.into_iter().map(|name| format!("layers/{name}")).zip(layers).collect()
     }
 }

@@ -274,7 +274,7 @@ impl Layer for Sequential {
     }
 
     fn parts(&self) -> Vec<(String, Arc<dyn Layer>)> {
-        let names = unique_names(self.layers.iter().map(|layer| layer.class_name()));
+        let names = unique_names(self.layers.iter().map(|layer| layer.file_class()));
         names.into_iter().map(|name| format!("layers/{name}")).zip(self.layers.iter().cloned()).collect()
     }
 }

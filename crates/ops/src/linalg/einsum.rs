@@ -211,20 +211,20 @@ fn contract(a: Term, b: Term, needed: impl Fn(Label) -> bool) -> Result<Term> {
     };
     let (first, second) = (summed_in(&a), summed_in(&b));
     let summed = if moves(&second) < moves(&first) { second } else { first };
-    let (n, m) = (product(&batch, &a)?, product(&left, &a)?);
-    let (k, p) = (product(&summed, &a)?, product(&right, &b)?);
-    let lead: &[usize] = if batch.is_empty() { &[] } else { &[n] };
+    // Batch axes stay apart: joined, they would have to be copied behind each other first.
+    let lead = sizes(&batch, &a)?;
+    let (m, k, p) = (product(&left, &a)?, product(&summed, &a)?, product(&right, &b)?);
     let a_transposed = a.labels == [&batch[..], &summed, &left].concat() && !left.is_empty();
     let b_transposed = b.labels == [&batch[..], &right, &summed].concat() && !right.is_empty();
     let x = if a_transposed {
-        a.tensor.reshape([lead, &[k, m]].concat())
+        a.tensor.reshape([&lead[..], &[k, m]].concat())
     } else {
-        a.ordered(&[&batch[..], &left, &summed].concat()).reshape([lead, &[m, k]].concat())
+        a.ordered(&[&batch[..], &left, &summed].concat()).reshape([&lead[..], &[m, k]].concat())
     };
     let y = if b_transposed {
-        b.tensor.reshape([lead, &[p, k]].concat())
+        b.tensor.reshape([&lead[..], &[p, k]].concat())
     } else {
-        b.ordered(&[&batch[..], &summed, &right].concat()).reshape([lead, &[k, p]].concat())
+        b.ordered(&[&batch[..], &summed, &right].concat()).reshape([&lead[..], &[k, p]].concat())
     };
     let shape = [sizes(&batch, &a)?, sizes(&left, &a)?, sizes(&right, &b)?].concat();
     Ok(Term { tensor: x.matmul_with(&y, a_transposed, b_transposed).reshape(shape), labels: result })

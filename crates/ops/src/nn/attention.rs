@@ -50,41 +50,104 @@ impl Tensor {
                 DType::C64 => fail!(DtypeMismatch, "dtype: expected a float, found {}", DType::C64),
                 _ => DType::F32,
             };
-            let (heads, key_heads) = (self.shape()?[2], key.shape()?[2]);
-            if key_heads == 0 || heads % key_heads != 0 {
-                fail!(DimMismatch, "heads: expected a multiple of {key_heads} (keys), found {heads}");
-            }
-            let spread = |t: &Tensor| {
-                let t = t.cast(dtype);
-                if heads == key_heads { t } else { t.repeat(heads / key_heads, Some(2)) }
-            };
-            let (query, key, value) = (self.cast(dtype), spread(key), spread(value));
-            let scores = scores(&query, &key, options)?;
-            Ok(Tensor::einsum("bnts,bsnh->btnh", &[&scores.softmax(-1).cast(dtype), &value]))
+            let (query, key) = (self.cast(dtype), key.cast(dtype));
+            let heads = Heads::of(&query.shape()?, &key.shape()?)?;
+            let value = heads.shared(&value.cast(dtype))?;
+            let scores = heads.scores(&query, &key, options)?;
+            let weights = heads.grouped(&scores.softmax(-1).cast(dtype))?;
+            heads.joined(&weights.matmul_with(&value, false, false))
         })
     }
 }
 
-/// Scaled, biased and masked scores `[batch, heads, queries, keys]`.
-fn scores(query: &Tensor, key: &Tensor, options: &AttentionOptions) -> Result<Tensor> {
-    let scores = Tensor::einsum("btnh,bsnh->bnts", &[query, key]);
-    let wide = if scores.dtype()? == DType::F64 { DType::F64 } else { DType::F32 };
-    let size = key.shape()?[3];
-    let mut scores = scores.cast(wide) * options.scale.unwrap_or(1.0 / (size as f64).sqrt());
-    if let Some(bias) = &options.bias {
-        scores = scores + bias.cast(wide);
+/// How queries and keys lie. Heads go to the front by transposes, which backends read through; where several heads of
+/// queries share one of keys, an axis of size 1 lets the products broadcast, so that keys are not repeated.
+struct Heads {
+    /// Heads of keys.
+    shared: usize,
+    /// Heads of queries for each.
+    group: usize,
+    /// Size of a head of keys.
+    size: usize,
+}
+
+impl Heads {
+    fn of(query: &Shape, key: &Shape) -> Result<Self> {
+        let (heads, shared) = (query[2], key[2]);
+        if shared == 0 || heads % shared != 0 {
+            fail!(DimMismatch, "heads: expected a multiple of {shared} (keys), found {heads}");
+        }
+        if query[3] != key[3] {
+            fail!(DimMismatch, "head size: expected {} (queries), found {} (keys)", query[3], key[3]);
+        }
+        Ok(Self { shared, group: heads / shared, size: key[3] })
     }
-    if let Some(cap) = options.soft_cap {
-        scores = (scores / cap).tanh() * cap;
+
+    /// Queries as `[batch, shared, group, queries, size]`, without the axis of groups if they have one head each.
+    fn split(&self, query: &Tensor) -> Result<Tensor> {
+        if self.group == 1 {
+            return Ok(query.transpose(&[0, 2, 1, 3]));
+        }
+        let shape = query.shape()?;
+        let split = query.reshape([shape[0], shape[1], self.shared, self.group, shape[3]]);
+        Ok(split.transpose(&[0, 2, 3, 1, 4]))
     }
-    let shape = scores.shape()?;
-    let mut mask = options.mask.as_ref().map(|m| m.cast(DType::Bool));
-    if options.is_causal {
-        let causal = Tensor::tri(shape[2], shape[3], 0, DType::Bool);
-        mask = Some(mask.map_or(causal.clone(), |m| m.logical_and(&causal)));
+
+    /// Keys or values as `[batch, shared, 1, keys, size]`, likewise.
+    fn shared(&self, key: &Tensor) -> Result<Tensor> {
+        if key.shape()?[2] != self.shared {
+            fail!(DimMismatch, "heads: expected {} (keys), found {}", self.shared, key.shape()?[2]);
+        }
+        let front = key.transpose(&[0, 2, 1, 3]);
+        Ok(if self.group == 1 { front } else { front.expand_dims(&[2]) })
     }
-    Ok(match mask {
-        Some(mask) => mask.where_(&scores, far_below(wide)),
-        None => scores,
-    })
+
+    /// `[batch, heads, queries, keys]` with the axis of groups.
+    fn grouped(&self, scores: &Tensor) -> Result<Tensor> {
+        let shape = scores.shape()?;
+        Ok(match self.group {
+            1 => scores.clone(),
+            group => scores.reshape([shape[0], self.shared, group, shape[2], shape[3]]),
+        })
+    }
+
+    /// `[batch, queries, heads, size]` from what [`Heads::split`] gives.
+    fn joined(&self, y: &Tensor) -> Result<Tensor> {
+        if self.group == 1 {
+            return Ok(y.transpose(&[0, 2, 1, 3]));
+        }
+        let shape = y.shape()?;
+        let back = y.transpose(&[0, 3, 1, 2, 4]);
+        Ok(back.reshape([shape[0], shape[3], self.shared * self.group, shape[4]]))
+    }
+
+    /// Scaled, biased and masked scores `[batch, heads, queries, keys]`.
+    fn scores(&self, query: &Tensor, key: &Tensor, options: &AttentionOptions) -> Result<Tensor> {
+        let wide = if query.dtype()? == DType::F64 { DType::F64 } else { DType::F32 };
+        let scale = options.scale.unwrap_or(1.0 / (self.size as f64).sqrt());
+        // The scale on queries is one on scores, of which there are more. In half precision it would round.
+        let is_wide = query.dtype()? == wide;
+        let query = if is_wide { query * scale } else { query.clone() };
+        let scores = self.split(&query)?.matmul_with(&self.shared(key)?, false, true);
+        let shape = query.shape()?;
+        let scores =
+            if self.group == 1 { scores } else { scores.reshape([shape[0], shape[2], shape[1], key.shape()?[1]]) };
+        let mut scores = if is_wide { scores } else { scores.cast(wide) * scale };
+        if let Some(bias) = &options.bias {
+            scores = scores + bias.cast(wide);
+        }
+        if let Some(cap) = options.soft_cap {
+            scores = (scores / cap).tanh() * cap;
+        }
+        let shape = scores.shape()?;
+        let mut mask = options.mask.as_ref().map(|m| m.cast(DType::Bool));
+        if options.is_causal {
+            let causal = Tensor::tri(shape[2], shape[3], 0, DType::Bool);
+            mask = Some(mask.map_or(causal.clone(), |m| m.logical_and(&causal)));
+        }
+        Ok(match mask {
+            Some(mask) => mask.where_(&scores, far_below(wide)),
+            None => scores,
+        })
+    }
 }

@@ -65,6 +65,8 @@ impl<const RANK: usize> DepthwiseConv<RANK> {
 
     common_arguments!();
     filter_arguments!(
+        "depthwise kernel",
+        "glorot_uniform",
         depthwise_initializer = affine.kernel_initializer,
         depthwise_regularizer = affine.kernel_regularizer,
         depthwise_constraint = affine.kernel_constraint

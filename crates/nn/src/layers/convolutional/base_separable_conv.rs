@@ -88,11 +88,15 @@ impl<const RANK: usize> SeparableConv<RANK> {
 
     common_arguments!();
     filter_arguments!(
+        "depthwise kernel",
+        "glorot_uniform",
         depthwise_initializer = depthwise.initializer,
         depthwise_regularizer = depthwise.regularizer,
         depthwise_constraint = depthwise.constraint
     );
     filter_arguments!(
+        "pointwise kernel",
+        "glorot_uniform",
         pointwise_initializer = affine.kernel_initializer,
         pointwise_regularizer = affine.kernel_regularizer,
         pointwise_constraint = affine.kernel_constraint
