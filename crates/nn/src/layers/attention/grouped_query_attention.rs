@@ -54,9 +54,17 @@ impl GroupQueryAttention {
     common_arguments!();
     heads_arguments!();
 
+    /// With this penalty on what each projection gives, and on the results.
+    #[must_use]
+    pub fn activity_regularizer(mut self, regularizer: impl Into<crate::arg::Arg<Regularizer>>) -> Self {
+        self.base.set_activity_regularizer(regularizer.into());
+        self.heads.activity_regularizer = self.base.activity_regularizer();
+        self
+    }
+
     pub(crate) fn from_config(config: &Config<'_>) -> Result<Self> {
-        let (base, mut heads) = Heads::from_config(config)?;
-        heads.affine.use_bias = config.flag("use_bias", true)?;
+        let base = LayerBase::from_config(config)?;
+        let heads = Heads::from_config(config, base.activity_regularizer())?;
         Ok(Self {
             base,
             head_dim: config.size("head_dim")?,

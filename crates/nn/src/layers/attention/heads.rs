@@ -25,7 +25,7 @@ pub(super) struct Heads {
     pub seed: Option<u64>,
     /// Of every projection.
     pub affine: Affine,
-    /// Of every projection, and not of the layer itself.
+    /// Of every projection.
     pub activity_regularizer: Option<Regularizer>,
 }
 
@@ -103,31 +103,22 @@ macro_rules! heads_arguments {
             self.heads.seed = Some(seed);
             self
         }
-
-        /// With this penalty on what each projection gives.
-        #[must_use]
-        pub fn activity_regularizer(mut self, regularizer: impl Into<crate::arg::Arg<Regularizer>>) -> Self {
-            self.heads.activity_regularizer = self.base.accept(regularizer.into());
-            self
-        }
     };
 }
 pub(super) use heads_arguments;
 
 impl Heads {
-    /// Base and arguments of a config.
-    pub fn from_config(config: &Config<'_>) -> Result<(LayerBase, Self)> {
-        let mut base = LayerBase::from_config(config)?;
-        let heads = Self {
+    /// The arguments in a config, but for the penalty on outputs, which a base has read.
+    pub fn from_config(config: &Config<'_>, activity_regularizer: Option<Regularizer>) -> Result<Self> {
+        Ok(Self {
             dropout: config.float("dropout", 0.0)?,
             use_gate: config.flag("use_gate", false)?,
             sliding_window: config.optional("sliding_window", "a positive integer", count)?,
             flash_attention: config.flag("flash_attention", false)?,
             seed: config.seed()?,
             affine: Affine::from_config(config)?,
-            activity_regularizer: base.take_activity_regularizer(),
-        };
-        Ok((base, heads))
+            activity_regularizer,
+        })
     }
 
     /// From `kernel_initializer` to `seed`.

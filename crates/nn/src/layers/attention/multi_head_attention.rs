@@ -64,6 +64,13 @@ impl MultiHeadAttention {
     common_arguments!();
     heads_arguments!();
 
+    /// With this penalty on what each projection gives.
+    #[must_use]
+    pub fn activity_regularizer(mut self, regularizer: impl Into<crate::arg::Arg<Regularizer>>) -> Self {
+        self.heads.activity_regularizer = self.base.accept(regularizer.into());
+        self
+    }
+
     /// With values of this size in each head; by default that of keys.
     #[must_use]
     pub fn value_dim(mut self, value_dim: usize) -> Self {
@@ -86,8 +93,8 @@ impl MultiHeadAttention {
     }
 
     pub(crate) fn from_config(config: &Config<'_>) -> Result<Self> {
-        let (base, mut heads) = Heads::from_config(config)?;
-        heads.affine.use_bias = config.flag("use_bias", true)?;
+        let mut base = LayerBase::from_config(config)?;
+        let heads = Heads::from_config(config, base.take_activity_regularizer())?;
         let axes = config.optional("attention_axes", "axes", |value| match value {
             Value::Array(list) => list.iter().map(|axis| axis.as_i64().map(|axis| axis as isize)).collect(),
             one => one.as_i64().map(|axis| vec![axis as isize]),

@@ -58,6 +58,8 @@ impl EinsumDense {
 
     common_arguments!();
     filter_arguments!(
+        "kernel",
+        "glorot_uniform",
         kernel_initializer = affine.kernel_initializer,
         kernel_regularizer = affine.kernel_regularizer,
         kernel_constraint = affine.kernel_constraint
