@@ -7,7 +7,17 @@ use cornet_error::{Result, err};
 use serde_json::Value;
 
 use super::operation::{self, Operation};
-use super::{Activation, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, AdditiveAttention, Attention, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNormalization, Bidirectional, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, Dense, DepthwiseConv1D, DepthwiseConv2D, Dropout, EinsumDense, Embedding, Flatten, GRU, GRUCell, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D, GroupQueryAttention, InputLayer, LSTM, LSTMCell, Layer, LayerNormalization, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, MultiHeadAttention, Multiply, RNN, ReversibleEmbedding, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, StackedRNNCells, Subtract, TimeDistributed};
+use super::{
+    Activation, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, AdditiveAttention, Attention, Average, AveragePooling1D,
+    AveragePooling2D, AveragePooling3D, BatchNormalization, Bidirectional, Concatenate, Conv1D, Conv1DTranspose,
+    Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, Dense, DepthwiseConv1D,
+    DepthwiseConv2D, Dropout, EinsumDense, Embedding, Flatten, GRU, GRUCell, GlobalAveragePooling1D,
+    GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D,
+    GroupQueryAttention, InputLayer, LSTM, LSTMCell, Layer, LayerNormalization, MaxPooling1D, MaxPooling2D,
+    MaxPooling3D, Maximum, Minimum, MultiHeadAttention, Multiply, RNN, ReversibleEmbedding, SeparableConv1D,
+    SeparableConv2D, SimpleRNN, SimpleRNNCell, StackedRNNCells, Subtract, TimeDistributed,
+};
 use crate::models::{Functional, Sequential};
 use crate::saving::config::Config;
 
