@@ -105,5 +105,6 @@ def global_pool(r, name):
 def adaptive_pool(r, name):
     rank = int(name[-2])
     kwargs = r.some(data_format=["channels_first", "channels_last"])
-    size = r.one(2, 3, tuple(r.int(1, 4) for _ in range(rank)))
+    # TensorFlow stops the program where one axis becomes 1.
+    size = r.one(2, 3, tuple(r.int(2, 4) for _ in range(rank)))
     return Case(r.make(name, size, **kwargs), r.separate(*spatial(rank, kwargs.get("data_format"), r=r)))

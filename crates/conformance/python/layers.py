@@ -28,7 +28,9 @@ import _samples
 import _layers_attention
 import _layers_basic
 import _layers_conv
+import _layers_image
 import _layers_recurrent
+import _layers_text
 from _exchange import Folder, deviation, difference, dtype_name, order, plain
 
 warnings.filterwarnings("ignore")
