@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use cornet_error::{Error, Result, err};
 use cornet_ops::random::SeedGenerator;
 use cornet_ops::{Tensor, current_scope, scope};
-use cornet_tensor::DType;
+use cornet_tensor::{Array, DType};
 use serde_json::{Map, Value, json};
 use smallvec::SmallVec;
 
@@ -182,6 +182,19 @@ pub trait Layer: Send + Sync + Any {
                 Some(json!({"shapes_dict": named.collect::<Map<_, _>>()}))
             }
         }
+    }
+
+    /// Variables that are saved under names of their own beside the weights.
+    fn own_variables(&self) -> Vec<(String, Array)> {
+        Vec::new()
+    }
+
+    /// Takes what [`Layer::own_variables`] gave.
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn load_own_variables(&self, _variables: &[(String, Array)]) -> Result<()> {
+        Ok(())
     }
 
     /// What is saved beside config and weights, such as vocabularies: the names and contents of files.

@@ -14,6 +14,7 @@ pub mod merging;
 pub mod normalization;
 pub mod operation;
 pub mod pooling;
+pub mod preprocessing;
 pub mod registry;
 pub mod regularization;
 pub mod reshaping;
@@ -42,6 +43,10 @@ pub use pooling::{
     AvgPool2D, AvgPool3D, GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalAvgPool1D,
     GlobalAvgPool2D, GlobalAvgPool3D, GlobalMaxPool1D, GlobalMaxPool2D, GlobalMaxPool3D, GlobalMaxPooling1D,
     GlobalMaxPooling2D, GlobalMaxPooling3D, MaxPool1D, MaxPool2D, MaxPool3D, MaxPooling1D, MaxPooling2D, MaxPooling3D,
+};
+pub use preprocessing::{
+    CategoryEncoding, Discretization, HashedCrossing, Hashing, IntegerLookup, Normalization, Rescaling, StringLookup,
+    TextVectorization,
 };
 pub use registry::{layer_from_json, register_layer};
 pub use regularization::Dropout;

@@ -10,13 +10,14 @@ use super::operation::{self, Operation};
 use super::{
     Activation, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, AdditiveAttention, Attention, Average, AveragePooling1D,
-    AveragePooling2D, AveragePooling3D, BatchNormalization, Bidirectional, Concatenate, Conv1D, Conv1DTranspose,
-    Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, Dense, DepthwiseConv1D,
-    DepthwiseConv2D, Dropout, EinsumDense, Embedding, Flatten, GRU, GRUCell, GlobalAveragePooling1D,
-    GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D,
-    GroupQueryAttention, InputLayer, LSTM, LSTMCell, Layer, LayerNormalization, MaxPooling1D, MaxPooling2D,
-    MaxPooling3D, Maximum, Minimum, MultiHeadAttention, Multiply, RNN, ReversibleEmbedding, SeparableConv1D,
-    SeparableConv2D, SimpleRNN, SimpleRNNCell, StackedRNNCells, Subtract, TimeDistributed,
+    AveragePooling2D, AveragePooling3D, BatchNormalization, Bidirectional, CategoryEncoding, Concatenate, Conv1D,
+    Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, Dense,
+    DepthwiseConv1D, DepthwiseConv2D, Discretization, Dropout, EinsumDense, Embedding, Flatten, GRU, GRUCell,
+    GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
+    GlobalMaxPooling3D, GroupQueryAttention, HashedCrossing, Hashing, InputLayer, IntegerLookup, LSTM, LSTMCell, Layer,
+    LayerNormalization, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, MultiHeadAttention, Multiply,
+    Normalization, RNN, Rescaling, ReversibleEmbedding, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell,
+    StackedRNNCells, StringLookup, Subtract, TextVectorization, TimeDistributed,
 };
 use crate::models::{Functional, Sequential};
 use crate::saving::config::Config;
@@ -49,6 +50,7 @@ layers! {
     AveragePooling3D
     BatchNormalization
     Bidirectional
+    CategoryEncoding
     Concatenate
     Conv1D
     Conv1DTranspose
@@ -62,6 +64,7 @@ layers! {
     Dense
     DepthwiseConv1D
     DepthwiseConv2D
+    Discretization
     Dropout
     EinsumDense
     Embedding
@@ -76,7 +79,10 @@ layers! {
     GlobalMaxPooling2D
     GlobalMaxPooling3D
     GroupQueryAttention
+    HashedCrossing
+    Hashing
     InputLayer
+    IntegerLookup
     LSTM
     LSTMCell
     LayerNormalization
@@ -87,7 +93,9 @@ layers! {
     Minimum
     MultiHeadAttention
     Multiply
+    Normalization
     RNN
+    Rescaling
     ReversibleEmbedding
     SeparableConv1D
     SeparableConv2D
@@ -95,7 +103,9 @@ layers! {
     SimpleRNN
     SimpleRNNCell
     StackedRNNCells
+    StringLookup
     Subtract
+    TextVectorization
     TimeDistributed
 }
 

@@ -1,6 +1,6 @@
 use cornet_error::Result;
-use serde_json::{Map, Value, json};
 use cornet_ops::Tensor;
+use serde_json::{Map, Value, json};
 
 use super::arguments::{arguments, common_arguments, default_from_new};
 use super::{Optimizer, OptimizerBase, Slot, SlotGroup, Step};
@@ -39,11 +39,7 @@ impl Adadelta {
 
     pub(super) fn from_config(config: &Config<'_>) -> Result<Self> {
         let base = OptimizerBase::from_config(config, "Adadelta", 0.001)?;
-        Ok(Self {
-            base,
-            rho: config.float("rho", 0.95)?,
-            epsilon: config.float("epsilon", 1e-7)?,
-        })
+        Ok(Self { base, rho: config.float("rho", 0.95)?, epsilon: config.float("epsilon", 1e-7)? })
     }
 }
 

@@ -284,10 +284,12 @@ impl OptimizerBase {
     pub fn set_learning_rate(&self, learning_rate: f64) -> Result<()> {
         match &self.scalars().1 {
             Some(rate) => rate.set(Array::scalar(learning_rate as f32)),
-            None => Err(err!(InvalidState, "optimizer {}: expected a learning rate that is a number, found a schedule", {
-                &self.name
-            })
-            .help("compile the model anew with a number to be able to set it")),
+            None => {
+                Err(err!(InvalidState, "optimizer {}: expected a learning rate that is a number, found a schedule", {
+                    &self.name
+                })
+                .help("compile the model anew with a number to be able to set it"))
+            }
         }
     }
 

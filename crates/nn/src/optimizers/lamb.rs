@@ -1,6 +1,6 @@
 use cornet_error::Result;
-use serde_json::{Map, Value, json};
 use cornet_ops::Tensor;
+use serde_json::{Map, Value, json};
 use smallvec::SmallVec;
 
 use super::adam;

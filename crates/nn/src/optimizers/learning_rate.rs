@@ -63,8 +63,9 @@ impl LearningRate {
             Self::Value(value) => Ok((*value).into()),
             Self::Schedule(schedule) => Ok(schedules::to_json(&**schedule)),
             Self::Function(_) => {
-                Err(err!(Unsupported, "learning_rate: expected a number or a schedule, found a closure")
-                    .help("write it as a LearningRateSchedule, and register that to load it again; or save weights only"))
+                Err(err!(Unsupported, "learning_rate: expected a number or a schedule, found a closure").help(
+                    "write it as a LearningRateSchedule, and register that to load it again; or save weights only",
+                ))
             }
         }
     }

@@ -51,11 +51,7 @@ impl Lion {
 
     pub(super) fn from_config(config: &Config<'_>) -> Result<Self> {
         let base = OptimizerBase::from_config(config, "Lion", 0.001)?;
-        let made = Self {
-            base,
-            beta_1: config.float("beta_1", 0.9)?,
-            beta_2: config.float("beta_2", 0.99)?,
-        };
+        let made = Self { base, beta_1: config.float("beta_1", 0.9)?, beta_2: config.float("beta_2", 0.99)? };
         made.checked()
     }
 }

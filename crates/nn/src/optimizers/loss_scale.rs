@@ -78,7 +78,10 @@ impl LossScaleOptimizer {
         let base = OptimizerBase::from_config(config, "LossScaleOptimizer", 0.0)?;
         let is_own = base.get_weight_decay().is_some() || base.uses_ema() || base.get_loss_scale_factor().is_some();
         if is_own || base.get_gradient_accumulation_steps().is_some() {
-            fail!(Corrupt, "LossScaleOptimizer: expected weight decay and its likes at inner_optimizer, found them here");
+            fail!(
+                Corrupt,
+                "LossScaleOptimizer: expected weight decay and its likes at inner_optimizer, found them here"
+            );
         }
         config.get("dynamic");
         let inner = OptimizerArg::from_json(config.get("inner_optimizer")).map_err(|e| e.within("inner_optimizer"))?;
@@ -100,8 +103,11 @@ impl LossScaleOptimizer {
 /// The error of scaling the loss of what does that itself.
 fn wrapped(inner: &dyn Optimizer) -> Option<Error> {
     (inner.class_name() == "LossScaleOptimizer").then(|| {
-        err!(InvalidArgument, "inner_optimizer: expected an optimizer that does not scale the loss, found another \
-              LossScaleOptimizer")
+        err!(
+            InvalidArgument,
+            "inner_optimizer: expected an optimizer that does not scale the loss, found another \
+              LossScaleOptimizer"
+        )
     })
 }
 
@@ -156,7 +162,8 @@ impl Optimizer for LossScaleOptimizer {
     }
 
     fn scale_loss(&self, loss: &Tensor) -> Tensor {
-        let scale = self.own().map_or_else(|_| super::base::constant(self.initial_scale, DType::F32), |own| own.1.read());
+        let scale =
+            self.own().map_or_else(|_| super::base::constant(self.initial_scale, DType::F32), |own| own.1.read());
         Tensor::lift(|| Ok(loss * scale.cast(loss.dtype()?)))
     }
 

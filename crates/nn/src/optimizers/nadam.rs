@@ -1,7 +1,7 @@
 use cornet_error::Result;
-use serde_json::{Map, Value, json};
 use cornet_ops::Tensor;
 use cornet_tensor::{Array, DType};
+use serde_json::{Map, Value, json};
 use smallvec::SmallVec;
 
 use super::adam;

@@ -7,8 +7,8 @@ use cornet_error::{Result, err};
 use serde_json::{Map, Value};
 
 use super::{
-    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, LossScaleOptimizer, MultiOptimizer, Muon, Nadam,
-    Optimizer, RmsProp, ScheduleFreeAdamW, Sgd,
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, LossScaleOptimizer, MultiOptimizer, Muon,
+    Nadam, Optimizer, RmsProp, ScheduleFreeAdamW, Sgd,
 };
 use crate::arg::{Arg, Choice, unknown};
 use crate::saving::config::{self, Config};

@@ -207,7 +207,11 @@ fn collect(layer: &dyn Layer, path: &str, store: &mut WeightStore) -> Result<()>
     if let (Some(adapter), Some(kernel), Some(saved)) = (layer.base().adapter(), own.first(), saved.first_mut()) {
         *saved = adapter.merged(kernel).array()?.cast(kernel.dtype())?;
     }
-    store.set(path, Saved::new(layer.name(), saved));
+    let mut saved = Saved::new(layer.name(), saved);
+    for (key, array) in layer.own_variables() {
+        saved.set(&key, array);
+    }
+    store.set(path, saved);
     layer.parts().iter().try_for_each(|(place, part)| collect(&**part, &joined(path, place), store))
 }
 
@@ -293,7 +297,16 @@ fn restore(layer: &dyn Layer, path: &str, store: &WeightStore) -> Result<()> {
     let own: Vec<Variable> = layer.base().weights().iter().map(|w| w.variable.clone()).collect();
     match store.get(path) {
         Some(saved) => {
-            assign(path, &own, saved)?;
+            let is_weight = |key: &str| key.bytes().all(|b| b.is_ascii_digit());
+            let named = saved.iter().filter(|(key, _)| !is_weight(key));
+            let named: Vec<(String, Array)> = named.map(|(key, array)| (key.to_owned(), array.clone())).collect();
+            if named.is_empty() {
+                assign(path, &own, saved)?;
+            } else {
+                layer.load_own_variables(&named)?;
+                let weights = saved.iter().filter(|(key, _)| is_weight(key)).map(|(_, array)| array.clone());
+                assign(path, &own, &Saved::new(layer.name(), weights))?;
+            }
             layer.base().adapter().map_or(Ok(()), Adapter::clear)?;
         }
         None if own.is_empty() => {}

@@ -5,6 +5,7 @@ mod ragged;
 
 family! {
     as_string
+    hashed_cross
     lookup
     regex_full_match
     regex_replace
@@ -19,6 +20,7 @@ family! {
     string_to_number
     string_upper
     substr
+    tokenize
 }
 
 pub use as_string::NumberFormat;

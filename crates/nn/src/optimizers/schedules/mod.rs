@@ -247,7 +247,10 @@ mod tests {
     fn polynomial_decay_ends_or_starts_again() {
         let once = PolynomialDecay::new(0.1, 10).end_learning_rate(0.01).power(2.0);
         close(&rates(&once, &[0, 5, 10, 99]), &[0.1, 0.0325, 0.01, 0.01]);
-        close(&rates(&PolynomialDecay::new(0.1, 10).end_learning_rate(0.0).cycle(true), &[0, 5, 15]), &[0.1, 0.05, 0.025]);
+        close(
+            &rates(&PolynomialDecay::new(0.1, 10).end_learning_rate(0.0).cycle(true), &[0, 5, 15]),
+            &[0.1, 0.05, 0.025],
+        );
     }
 
     #[test]
@@ -290,7 +293,8 @@ mod tests {
             assert_eq!(object["config"].to_string(), expected);
             assert_eq!(to_json(&*from_json(&object).unwrap()), object);
         }
-        let wrong = serde_json::json!({"class_name": "CosineDecay", "config": {"initial_learning_rate": 1, "decay_steps": 0}});
+        let wrong =
+            serde_json::json!({"class_name": "CosineDecay", "config": {"initial_learning_rate": 1, "decay_steps": 0}});
         assert!(from_json(&wrong).is_err_and(|e| e.message().contains("decay_steps")));
         let code = serde_json::json!({"class_name": "__lambda__", "config": {"value": []}});
         assert!(from_json(&code).is_err_and(|e| e.message().contains("Python code")));

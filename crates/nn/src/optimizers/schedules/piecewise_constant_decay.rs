@@ -21,10 +21,7 @@ pub struct PiecewiseConstantDecay {
 
 impl PiecewiseConstantDecay {
     /// Rates between boundaries: one more than these.
-    pub fn new(
-        boundaries: impl IntoIterator<Item = impl Into<Steps>>,
-        values: impl IntoIterator<Item = f64>,
-    ) -> Self {
+    pub fn new(boundaries: impl IntoIterator<Item = impl Into<Steps>>, values: impl IntoIterator<Item = f64>) -> Self {
         let boundaries = boundaries.into_iter().map(Into::into).collect();
         Self { boundaries, values: values.into_iter().collect(), name: "PiecewiseConstant".into() }
     }
