@@ -30,13 +30,21 @@ pub use convolutional::{
     Convolution2D, Convolution2DTranspose, Convolution3D, Convolution3DTranspose, DepthwiseConv1D, DepthwiseConv2D,
     SeparableConv1D, SeparableConv2D, SeparableConvolution1D, SeparableConvolution2D,
 };
-pub use core::{Dense, EinsumDense, Embedding, Input, InputLayer, ReversibleEmbedding};
+pub use core::{
+    Closure, Dense, EinsumDense, Embedding, Identity, Input, InputLayer, Masking, ReversibleEmbedding, Wrapper,
+};
 pub use custom::Forward;
 pub use input_spec::InputSpec;
 pub use layer::{IntoLayer, Layer, LayerBase, apply, apply_call, build, layer_to_json};
 pub use lora::{Adapter, Lora};
-pub use merging::{Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract};
-pub use normalization::{BatchNormalization, LayerNormalization, RenormClipping};
+pub use merging::{
+    Add, Average, Concatenate, Dot, DotAxes, Maximum, Minimum, Multiply, Subtract, add, average, concatenate, dot,
+    maximum, minimum, multiply, subtract,
+};
+pub use normalization::{
+    BatchNormalization, GroupNormalization, LayerNormalization, RMSNormalization, RenormClipping,
+    SpectralNormalization, UnitNormalization,
+};
 pub use pooling::{
     AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, AveragePooling1D, AveragePooling2D, AveragePooling3D, AvgPool1D,
@@ -49,8 +57,14 @@ pub use preprocessing::{
     TextVectorization,
 };
 pub use registry::{layer_from_json, register_layer};
-pub use regularization::Dropout;
-pub use reshaping::Flatten;
+pub use regularization::{
+    ActivityRegularization, AlphaDropout, Dropout, GaussianDropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D,
+    SpatialDropout3D,
+};
+pub use reshaping::{
+    Cropping1D, Cropping2D, Cropping3D, Flatten, Permute, RepeatVector, Reshape, UpSampling1D, UpSampling2D,
+    UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+};
 pub use rnn::{
     Bidirectional, Cell, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, GRU, GRUCell, LSTM, LSTMCell, RNN, SimpleRNN,
     SimpleRNNCell, StackedRNNCells, TimeDistributed,

@@ -8,16 +8,20 @@ use serde_json::Value;
 
 use super::operation::{self, Operation};
 use super::{
-    Activation, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D, AdaptiveMaxPooling1D,
-    AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, AdditiveAttention, Attention, Average, AveragePooling1D,
-    AveragePooling2D, AveragePooling3D, BatchNormalization, Bidirectional, CategoryEncoding, Concatenate, Conv1D,
-    Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D, Dense,
-    DepthwiseConv1D, DepthwiseConv2D, Discretization, Dropout, EinsumDense, Embedding, Flatten, GRU, GRUCell,
+    Activation, ActivityRegularization, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D,
+    AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, AdditiveAttention, AlphaDropout, Attention,
+    Average, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNormalization, Bidirectional, CategoryEncoding,
+    Closure, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D,
+    ConvLSTM2D, ConvLSTM3D, Cropping1D, Cropping2D, Cropping3D, Dense, DepthwiseConv1D, DepthwiseConv2D,
+    Discretization, Dot, Dropout, EinsumDense, Embedding, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise,
     GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
-    GlobalMaxPooling3D, GroupQueryAttention, HashedCrossing, Hashing, InputLayer, IntegerLookup, LSTM, LSTMCell, Layer,
-    LayerNormalization, MaxPooling1D, MaxPooling2D, MaxPooling3D, Maximum, Minimum, MultiHeadAttention, Multiply,
-    Normalization, RNN, Rescaling, ReversibleEmbedding, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell,
-    StackedRNNCells, StringLookup, Subtract, TextVectorization, TimeDistributed,
+    GlobalMaxPooling3D, GroupNormalization, GroupQueryAttention, HashedCrossing, Hashing, Identity, InputLayer,
+    IntegerLookup, LSTM, LSTMCell, Layer, LayerNormalization, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D,
+    Maximum, Minimum, MultiHeadAttention, Multiply, Normalization, Permute, RMSNormalization, RNN, RepeatVector,
+    Rescaling, Reshape, ReversibleEmbedding, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell,
+    SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization, StackedRNNCells, StringLookup,
+    Subtract, TextVectorization, TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D,
+    ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use crate::models::{Functional, Sequential};
 use crate::saving::config::Config;
@@ -35,6 +39,7 @@ macro_rules! layers {
 
 layers! {
     Activation
+    ActivityRegularization
     AdaptiveAveragePooling1D
     AdaptiveAveragePooling2D
     AdaptiveAveragePooling3D
@@ -43,6 +48,7 @@ layers! {
     AdaptiveMaxPooling3D
     Add
     AdditiveAttention
+    AlphaDropout
     Attention
     Average
     AveragePooling1D
@@ -51,6 +57,7 @@ layers! {
     BatchNormalization
     Bidirectional
     CategoryEncoding
+    Closure
     Concatenate
     Conv1D
     Conv1DTranspose
@@ -61,10 +68,14 @@ layers! {
     ConvLSTM1D
     ConvLSTM2D
     ConvLSTM3D
+    Cropping1D
+    Cropping2D
+    Cropping3D
     Dense
     DepthwiseConv1D
     DepthwiseConv2D
     Discretization
+    Dot
     Dropout
     EinsumDense
     Embedding
@@ -72,20 +83,25 @@ layers! {
     Functional
     GRU
     GRUCell
+    GaussianDropout
+    GaussianNoise
     GlobalAveragePooling1D
     GlobalAveragePooling2D
     GlobalAveragePooling3D
     GlobalMaxPooling1D
     GlobalMaxPooling2D
     GlobalMaxPooling3D
+    GroupNormalization
     GroupQueryAttention
     HashedCrossing
     Hashing
+    Identity
     InputLayer
     IntegerLookup
     LSTM
     LSTMCell
     LayerNormalization
+    Masking
     MaxPooling1D
     MaxPooling2D
     MaxPooling3D
@@ -94,19 +110,34 @@ layers! {
     MultiHeadAttention
     Multiply
     Normalization
+    Permute
+    RMSNormalization
     RNN
+    RepeatVector
     Rescaling
+    Reshape
     ReversibleEmbedding
     SeparableConv1D
     SeparableConv2D
     Sequential
     SimpleRNN
     SimpleRNNCell
+    SpatialDropout1D
+    SpatialDropout2D
+    SpatialDropout3D
+    SpectralNormalization
     StackedRNNCells
     StringLookup
     Subtract
     TextVectorization
     TimeDistributed
+    UnitNormalization
+    UpSampling1D
+    UpSampling2D
+    UpSampling3D
+    ZeroPadding1D
+    ZeroPadding2D
+    ZeroPadding3D
 }
 
 /// The classes that Cornet has, sorted.

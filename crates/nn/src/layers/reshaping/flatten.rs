@@ -1,7 +1,7 @@
 use cornet_error::Result;
 use cornet_ops::Tensor;
 use cornet_ops::nn::geometry::DataFormat;
-use cornet_tensor::Shape;
+use cornet_tensor::{DType, Shape};
 use serde_json::{Map, Value, json};
 use smallvec::smallvec;
 
@@ -82,6 +82,10 @@ impl Layer for Flatten {
         };
         let shape = x.shape()?;
         Ok(smallvec![x.reshape(Shape::new(&[shape[0], shape[1..].iter().product()]))])
+    }
+
+    fn compute_output_dtype(&self, inputs: &[DType], _outputs: usize) -> Vec<DType> {
+        super::kept_dtypes(&self.base, inputs)
     }
 
     fn compute_output_shape(&self, inputs: &[PartialShape]) -> Result<Vec<PartialShape>> {

@@ -1,0 +1,14 @@
+use std::sync::Arc;
+
+use crate::layers::Layer;
+
+/// A layer around another one, which is its part `layer`: `SpectralNormalization`, `TimeDistributed`, `Bidirectional`.
+///
+/// A wrapper of the program itself is a struct with a field `layer` that derives [`Layer`](derive@crate::Layer).
+///
+/// # Source
+/// Keras 3 `keras.layers.Wrapper`.
+pub trait Wrapper: Layer {
+    /// The layer inside.
+    fn layer(&self) -> &Arc<dyn Layer>;
+}
