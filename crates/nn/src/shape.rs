@@ -119,6 +119,30 @@ impl<const N: usize> From<[Option<usize>; N]> for PartialShape {
     }
 }
 
+impl From<Vec<usize>> for PartialShape {
+    fn from(sizes: Vec<usize>) -> Self {
+        Self(sizes.into_iter().map(Some).collect())
+    }
+}
+
+impl<const N: usize> From<&[usize; N]> for PartialShape {
+    fn from(sizes: &[usize; N]) -> Self {
+        Self::from(&sizes[..])
+    }
+}
+
+impl From<&[usize]> for PartialShape {
+    fn from(sizes: &[usize]) -> Self {
+        Self(sizes.iter().copied().map(Some).collect())
+    }
+}
+
+impl From<&Shape> for PartialShape {
+    fn from(shape: &Shape) -> Self {
+        shape.clone().into()
+    }
+}
+
 impl From<Vec<Option<usize>>> for PartialShape {
     fn from(sizes: Vec<Option<usize>>) -> Self {
         Self(sizes)

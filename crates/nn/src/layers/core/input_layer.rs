@@ -5,19 +5,40 @@ use serde_json::{Map, Value, json};
 use smallvec::smallvec;
 
 use crate::layers::{Call, Layer, LayerBase, Tensors};
+use crate::models::Symbol;
 use crate::names::auto_name;
 use crate::saving::config::{self, Config};
 use crate::shape::PartialShape;
 
 /// Makes the [`InputLayer`] that a model begins with, as Keras's `Input` does.
+///
+/// ```
+/// use cornet_nn::layers::Input;
+/// let images = Input::new([28, 28, 1]).batch_size(32).name("images");
+/// assert_eq!(images.batch_shape().to_string(), "(32, 28, 28, 1)");
+/// // Sequences of any length.
+/// assert_eq!(Input::new([None, Some(8)]).batch_shape().to_string(), "(None, None, 8)");
+/// ```
 pub struct Input;
 
 impl Input {
-    /// Samples of this shape, in batches of any size, as float32.
+    /// Samples of this shape, in batches of any size, as float32. Open sizes are `None`.
     #[allow(clippy::new_ret_no_self)]
-    pub fn new(shape: impl Into<Shape>) -> InputLayer {
-        let sample: Vec<Option<usize>> = shape.into().iter().copied().map(Some).collect();
-        InputLayer::new(PartialShape::batch_of(&sample))
+    pub fn new(shape: impl Into<PartialShape>) -> InputLayer {
+        InputLayer::new(PartialShape::batch_of(&shape.into()))
+    }
+
+    /// Batches of this shape, the number of samples first.
+    pub fn batch_shape(shape: impl Into<PartialShape>) -> InputLayer {
+        InputLayer::new(shape.into())
+    }
+
+    /// An entry for tensors like this one, of a model that is cut there: Keras's argument `tensor`.
+    ///
+    /// # Errors
+    /// The failure that the symbol carries.
+    pub fn like(tensor: &Symbol) -> Result<InputLayer> {
+        Ok(InputLayer::new(tensor.shape()?.clone()).dtype(tensor.dtype()?))
     }
 }
 
@@ -31,13 +52,16 @@ pub struct InputLayer {
     base: LayerBase,
     batch_shape: PartialShape,
     dtype: DType,
+    sparse: bool,
+    ragged: bool,
+    optional: bool,
 }
 
 impl InputLayer {
     /// The entry for batches of this shape.
     pub fn new(batch_shape: PartialShape) -> Self {
         let base = LayerBase::named(auto_name("InputLayer"));
-        Self { base, batch_shape, dtype: DType::F32 }
+        Self { base, batch_shape, dtype: DType::F32, sparse: false, ragged: false, optional: false }
     }
 
     /// With this name instead of an automatic one.
@@ -51,6 +75,36 @@ impl InputLayer {
     #[must_use]
     pub fn dtype(mut self, dtype: DType) -> Self {
         self.dtype = dtype;
+        self
+    }
+
+    /// With batches of this size alone.
+    #[must_use]
+    pub fn batch_size(mut self, size: usize) -> Self {
+        if let Some(first) = self.batch_shape.0.first_mut() {
+            *first = Some(size);
+        }
+        self
+    }
+
+    /// Marked as sparse in configs. What is fed, and what is computed, is dense all the same.
+    #[must_use]
+    pub fn sparse(mut self, sparse: bool) -> Self {
+        self.sparse = sparse;
+        self
+    }
+
+    /// Marked as ragged in configs. What is fed is dense all the same: pad it, and mask the padding.
+    #[must_use]
+    pub fn ragged(mut self, ragged: bool) -> Self {
+        self.ragged = ragged;
+        self
+    }
+
+    /// Marked as optional in configs. Cornet's models are given all inputs.
+    #[must_use]
+    pub fn optional(mut self, optional: bool) -> Self {
+        self.optional = optional;
         self
     }
 
@@ -76,6 +130,8 @@ impl InputLayer {
             layer.base.set_name(name);
         }
         layer.dtype = config.text("dtype", "float32")?.parse()?;
+        (layer.sparse, layer.ragged) = (config.flag("sparse", false)?, config.flag("ragged", false)?);
+        layer.optional = config.flag("optional", false)?;
         config.get("trainable");
         Ok(layer)
     }
@@ -137,8 +193,8 @@ impl Layer for InputLayer {
 
     fn config(&self) -> Map<String, Value> {
         config::map(json!({
-            "batch_shape": self.batch_shape.to_json(), "dtype": self.dtype.name(), "sparse": false,
-            "ragged": false, "name": self.base.name(), "optional": false,
+            "batch_shape": self.batch_shape.to_json(), "dtype": self.dtype.name(), "sparse": self.sparse,
+            "ragged": self.ragged, "name": self.base.name(), "optional": self.optional,
         }))
     }
 
