@@ -23,6 +23,7 @@ import keras
 import numpy as np
 from keras import activations, constraints, initializers, ops, optimizers, regularizers
 from keras.optimizers import schedules
+from keras.src.activations import ALL_OBJECTS_DICT
 
 warnings.filterwarnings("ignore")
 
@@ -181,25 +182,185 @@ def again(object):
     return keras.saving.deserialize_keras_object(json.loads(json.dumps(object)))
 
 
+# Schedules, initializers, regularizers, constraints, activations.
+
+
+def schedule_cases(random):
+    steps = [0, 1, 2, 3, 7, 10, 11, 15, 20, 31, 40, 75, 100, 1000, 12345]
+    rate = lambda: float(random.uniform(0.01, 1))
+    made = {
+        "CosineDecay": schedules.CosineDecay(rate(), 40),
+        "CosineDecay with warm-up": schedules.CosineDecay(rate() / 10, 30, alpha=0.2, warmup_target=rate(), warmup_steps=10),
+        "CosineDecayRestarts": schedules.CosineDecayRestarts(rate(), 11, alpha=0.1),
+        "CosineDecayRestarts of one length": schedules.CosineDecayRestarts(rate(), 13, t_mul=1.0, m_mul=0.8),
+        "CosineDecayRestarts that shrink": schedules.CosineDecayRestarts(rate(), 7, t_mul=1.5, m_mul=0.9),
+        "ExponentialDecay": schedules.ExponentialDecay(rate(), 15, 0.7),
+        "ExponentialDecay in stairs": schedules.ExponentialDecay(rate(), 15, 0.9, staircase=True),
+        "InverseTimeDecay": schedules.InverseTimeDecay(rate(), 15, 0.7),
+        "InverseTimeDecay in stairs": schedules.InverseTimeDecay(rate(), 15, 0.7, staircase=True),
+        "PiecewiseConstantDecay": schedules.PiecewiseConstantDecay([10, 20, 75], [rate() for _ in range(4)]),
+        "PolynomialDecay": schedules.PolynomialDecay(rate(), 30, power=1.7),
+        "PolynomialDecay in cycles": schedules.PolynomialDecay(rate(), 30, end_learning_rate=0.01, cycle=True),
+    }
+    return made, steps
+
+
+def initializer_cases():
+    """Name, initializer, shape, and whether its values are fixed."""
+    yield "Zeros", initializers.Zeros(), (2, 3), True
+    yield "Ones", initializers.Ones(), (4,), True
+    yield "Constant", initializers.Constant(2.5), (2, 3), True
+    yield "Constant of an array", initializers.Constant(np.arange(6, dtype="float32").reshape(2, 3)), (2, 3), True
+    yield "Identity", initializers.Identity(), (3, 5), True
+    windows = [dict(window=w) for w in ("hamming", "blackman", "triang", "nuttall", "bohman", "parzen", "tukey", "cosine", "barthann", "flattop", "bartlett", "lanczos", "blackmanharris")]
+    others = [dict(), dict(side="imag"), dict(window=None), dict(scaling=None), dict(scaling="spectrum", periodic=True),
+              dict(window=("kaiser", 4.0)), dict(window=("gaussian", 3.0)), dict(window=("tukey", 0.25)), dict(window=np.linspace(0, 1, 12, dtype="float32"))]
+    for arguments in others + windows:
+        yield f"STFT {arguments}", initializers.STFT(**arguments), (12, 1, 9), True
+    for name in ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal", "LecunUniform", "LecunNormal", "RandomNormal", "RandomUniform", "TruncatedNormal", "Orthogonal"):
+        yield name, getattr(initializers, name)(), (60, 40), False
+        yield f"{name} seeded", getattr(initializers, name)(seed=5), (3, 3, 20, 30), False
+    for mode in ("fan_in", "fan_out", "fan_avg"):
+        for distribution in ("uniform", "truncated_normal", "untruncated_normal"):
+            yield f"VarianceScaling {mode} {distribution}", initializers.VarianceScaling(0.7, mode, distribution, seed=3), (50, 80), False
+    yield "VarianceScaling with axes", initializers.VarianceScaling(2.0, "fan_in", input_axes=[0], output_axes=[1, 2]), (40, 10, 20), False
+
+
+def regularizer_cases():
+    for name, one in {"L1": regularizers.L1(0.03), "L2": regularizers.L2(0.02), "L1L2": regularizers.L1L2(0.1, 0.2), "L1L2 of nothing": regularizers.L1L2(),
+                      "Orthogonal rows": regularizers.OrthogonalRegularizer(0.3), "Orthogonal columns": regularizers.OrthogonalRegularizer(0.3, "columns")}.items():
+        yield name, one, (5, 4)
+
+
+def constraint_cases():
+    yield "NonNeg", constraints.NonNeg(), (5, 4)
+    for axis in (0, 1, [0, 1], -1):
+        yield f"MaxNorm {axis}", constraints.MaxNorm(1.2, axis), (5, 4)
+        yield f"UnitNorm {axis}", constraints.UnitNorm(axis), (5, 4)
+        yield f"MinMaxNorm {axis}", constraints.MinMaxNorm(0.5, 1.2, 0.7, axis), (5, 4)
+    yield "MaxNorm of a kernel", constraints.MaxNorm(1.2, [0, 1, 2]), (3, 3, 2, 4)
+
+
+def gradient(function, x):
+    """Of the sum of squares of the function's values, by central differences in float64."""
+    total = lambda x: float(np.sum(np.square(np.asarray(function(ops.convert_to_tensor(x, "float64")), "float64"))))
+    found, wide = np.zeros(x.shape), x.astype("float64")
+    for at in np.ndindex(*x.shape):
+        step = np.zeros(x.shape)
+        step[at] = 1e-6
+        found[at] = (total(wide + step) - total(wide - step)) / 2e-6
+    return found
+
+
+def compare_differentiated(name, function, result, x, config):
+    if "error" in result:
+        return check(name, False, result["error"])
+    check(f"{name}: config", result["config"] == config, f"{result['config']}\n     {config}")
+    close(f"{name}: values", [result], [np.asarray(function(ops.convert_to_tensor(x)))], 1e-6)
+    close(f"{name}: gradient", [result["gradient"]], [gradient(function, x)], 1e-5)
+
+
+def moments(values):
+    return np.array([values.mean(), values.std(), values.min(), values.max()])
+
+
+def compare_initializer(name, initializer, result, shape, fixed):
+    if "error" in result:
+        return check(name, False, result["error"])
+    check(f"{name}: config", result["config"] == serialized(initializer), f"{result['config']}\n     {serialized(initializer)}")
+    found, expected = array(result), np.asarray(initializer(shape))
+    if fixed:
+        # Angles of thousands of radians in float32 are what two libraries differ in.
+        return check(f"{name}: values", np.abs(found - expected).max() <= 2e-6 and found.shape == expected.shape, np.abs(found - expected).max())
+    # Both draw from one distribution: five standard errors of mean and deviation; the ends of a bounded one.
+    deviation, n = expected.std(), found.size
+    apart = np.abs(moments(found) - moments(expected)) / deviation
+    ends = 0.15 if np.abs(expected).max() < 2.5 * deviation else 1.5
+    check(f"{name}: moments", max(apart[:2]) < 10 / n**0.5 and max(apart[2:]) < ends, f"{moments(found)} and {moments(expected)}")
+    if "Orthogonal" in name:
+        rows = found.reshape(-1, found.shape[-1])
+        product = rows.T @ rows if rows.shape[0] >= rows.shape[1] else rows @ rows.T
+        check(f"{name}: orthogonality", np.abs(product - np.eye(len(product))).max() < 1e-5)
+
+
+NAMES = [name for name in ALL_OBJECTS_DICT if name not in ("threshold", "swish", "hard_swish")]
+
+
+def files(program, folder, random):
+    """Optimizers' state through files of Keras and of Cornet."""
+    makers = [getattr(optimizers, name) for name in CLASSES]
+    makers += [lambda: optimizers.Adam(use_ema=True, gradient_accumulation_steps=2, learning_rate=RATES["CosineDecay"]()),
+               lambda: optimizers.LossScaleOptimizer(optimizers.SGD(momentum=0.9)),
+               lambda: optimizers.MultiOptimizer(optimizers.OptimizerMap(optimizers.SGD(momentum=0.5), {".*first/.*": optimizers.Adam()}))]
+    for make in makers:
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="first"), keras.layers.Dense(2, name="second")], name="model")
+        optimizer = make()
+        name = optimizer.name
+        optimizer.build(model.trainable_variables)
+        for variable in optimizer.variables:
+            value = random.uniform(1, 9, variable.shape)
+            variable.assign(value.astype(variable.dtype) if variable.dtype.startswith("int") else value.astype("float32"))
+        model.compile(optimizer, "mse")
+        before, after = os.path.join(folder, "before.keras"), os.path.join(folder, "after.keras")
+        model.save(before)
+        done = subprocess.run([program, "copy", before, after], capture_output=True, text=True)
+        if done.returncode:
+            check(f"{name}: file", False, done.stderr)
+            continue
+        loaded = keras.models.load_model(after)
+        pairs = list(zip(loaded.optimizer.variables, optimizer.variables))
+        same = len(loaded.optimizer.variables) == len(optimizer.variables) and all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs)
+        check(f"{name}: state of {len(optimizer.variables)} variables through a file", same, [(np.asarray(a), np.asarray(b)) for a, b in pairs])
+        check(f"{name}: config through a file", serialized(loaded.optimizer) == serialized(optimizer))
+
+
 def main():
-    global failures
     program, first_model = sys.argv[1:3]
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else int.from_bytes(os.urandom(3), "little")
     print(f"seed {seed}")
     random = np.random.default_rng(seed)
     weights, gradients = weight_cases(random)
-    made = dict(optimizer_cases())
-    objects = {}
-    for name, make in made.items():
-        objects[name] = serialized(make())
+    objects = {name: serialized(make()) for name, make in optimizer_cases()}
+    rates, steps = schedule_cases(random)
+    drawn = {name: (initializer, shape, fixed) for name, initializer, shape, fixed in initializer_cases()}
+    normal = lambda shape: random.standard_normal(shape).astype("float32")
+    penalties = {name: (one, normal(shape)) for name, one, shape in regularizer_cases()}
+    bounds = {name: (one, normal(shape)) for name, one, shape in constraint_cases()}
+    points = {name: normal((3, 8)) * 2 for name in NAMES}
     cases = {
         "weights": weights,
         "gradients": [[g.astype("float64").tolist() for g in each] for each in gradients],
         "optimizers": objects,
+        "schedules": {name: {"object": serialized(one), "steps": steps} for name, one in rates.items()},
+        "initializers": {name: {"object": serialized(one), "shape": shape} for name, (one, shape, _) in drawn.items()},
+        "regularizers": {name: {"object": serialized(one), **plain(x)} for name, (one, x) in penalties.items()},
+        "constraints": {name: {"object": serialized(one), **plain(x)} for name, (one, x) in bounds.items()},
+        "activations": {name: {"object": name, **plain(x)} for name, x in points.items()},
     }
-    folder = tempfile.mkdtemp()
-    results = run(program, cases, folder)
-    for name in made:
+    with tempfile.TemporaryDirectory() as folder:
+        results = run(program, cases, folder)
+        files(first_model, folder, random)
+    for name, (one, x) in penalties.items():
+        function = one
+        if name == "Orthogonal columns":
+            # Keras divides NumPy's columns by the norms of something else.
+            function = lambda x: regularizers.OrthogonalRegularizer(0.3)(ops.transpose(x))
+        compare_differentiated(name, function, results["regularizers"][name], x, serialized(one))
+    for name, x in points.items():
+        compare_differentiated(name, activations.get(name), results["activations"][name], x, name)
+    for name, (one, x) in bounds.items():
+        result = results["constraints"][name]
+        check(f"{name}: config", result.get("config") == serialized(one), result)
+        close(f"{name}: values", [result], [np.asarray(one(x))], 1e-6)
+    for name, one in rates.items():
+        result = results["schedules"][name]
+        check(f"{name}: config", result.get("config") == serialized(one), result)
+        expected = [float(one(ops.convert_to_tensor(step, "int32"))) for step in steps]
+        found = difference(result.get("values", []), expected)
+        check(f"{name}: rates {found}", not isinstance(found, str) and found <= 2e-6, f"{result.get('values')}\n     {expected}")
+    for name, (one, shape, fixed) in drawn.items():
+        compare_initializer(name, one, results["initializers"][name], shape, fixed)
+    for name in objects:
         compare_optimizer(name, objects[name], results["optimizers"][name], weights, gradients)
     print(f"{checks} checks, {failures} failed, seed {seed}")
     sys.exit(failures > 0)

@@ -34,6 +34,7 @@ pub mod metrics;
 pub mod models;
 pub mod names;
 pub mod optimizers;
+pub mod own;
 pub mod random;
 pub mod regularizers;
 pub mod saving;

@@ -1,9 +1,10 @@
 //! Initializers in configs.
 
 use cornet_error::{Result, err, fail};
+use cornet_tensor::{Array, DType};
 use serde_json::{Map, Value, json};
 
-use super::{Distribution, FanMode, Initializer, SCALED, VarianceScaling};
+use super::{Distribution, FanMode, Initializer, SCALED, Stft, VarianceScaling};
 use crate::arg::Choice;
 use crate::saving::config::{self, Config};
 
@@ -46,6 +47,10 @@ impl Initializer {
                 ("RandomUniform", json!({"seed": seed, "minval": minval, "maxval": maxval}))
             }
             Self::VarianceScaling(s) => (s.class, s.arguments()),
+            Self::Values(values) => ("Constant", json!({"value": array_to_json(values)})),
+            Self::Orthogonal { gain, seed } => ("Orthogonal", json!({"seed": seed, "gain": gain})),
+            Self::Stft(stft) => ("STFT", stft.arguments()),
+            Self::Own(own) => return own.to_json(),
         };
         config::object("keras.initializers", class, config::map(arguments))
     }
@@ -69,7 +74,13 @@ impl Initializer {
         let config = Config::new(class, arguments.unwrap_or(&empty));
         match &mut initializer {
             Self::Zeros | Self::Ones => {}
+            Self::Constant(_) if config.get("value").is_object() => {
+                initializer = Self::Values(array_from_json(config.get("value"))?);
+            }
             Self::Constant(value) => *value = config.float("value", *value)?,
+            Self::Orthogonal { gain, seed } => (*gain, *seed) = (config.float("gain", *gain)?, config.seed()?),
+            Self::Stft(stft) => *stft = Stft::from_config(&config)?,
+            Self::Values(_) | Self::Own(_) => {}
             Self::Identity { gain } => *gain = config.float("gain", *gain)?,
             Self::RandomNormal { mean, stddev, seed } | Self::TruncatedNormal { mean, stddev, seed } => {
                 *mean = config.float("mean", *mean)?;
@@ -86,6 +97,44 @@ impl Initializer {
         config.finish()?;
         Ok(initializer)
     }
+}
+
+/// An array as Keras writes it in a config.
+pub(super) fn array_to_json(array: &Array) -> Value {
+    let values = array.cast(DType::F64).and_then(|a| a.to_vec::<f64>()).unwrap_or_default();
+    let mut nested: Vec<Value> = if array.dtype().is_float() {
+        values.into_iter().map(Value::from).collect()
+    } else {
+        values.into_iter().map(|v| (v as i64).into()).collect()
+    };
+    for &size in array.shape().iter().rev() {
+        nested = nested.chunks(size.max(1)).map(|row| row.to_vec().into()).collect();
+    }
+    let value = nested.into_iter().next().unwrap_or(Value::Array(Vec::new()));
+    json!({"class_name": "__numpy__", "config": {"value": value, "dtype": array.dtype().name()}})
+}
+
+/// How deep lists may be nested.
+const AXES_MAX: usize = 16;
+
+pub(super) fn array_from_json(object: &Value) -> Result<Array> {
+    let wrong = || err!(Corrupt, "value: expected an array, found {}", config::brief(object));
+    if !matches!(object["class_name"].as_str(), Some("__numpy__" | "__tensor__")) {
+        return Err(wrong());
+    }
+    let dtype = object["config"]["dtype"].as_str().ok_or_else(wrong)?.parse::<DType>()?;
+    let (mut shape, mut level) = (Vec::new(), vec![&object["config"]["value"]]);
+    while let Some(Value::Array(first)) = level.first() {
+        let size = first.len();
+        let lists = level.iter().map(|v| v.as_array().filter(|list| list.len() == size)).collect::<Option<Vec<_>>>();
+        level = lists.ok_or_else(wrong)?.into_iter().flatten().collect();
+        shape.push(size);
+        if shape.len() > AXES_MAX {
+            return Err(wrong());
+        }
+    }
+    let values: Vec<f64> = level.into_iter().map(Value::as_f64).collect::<Option<_>>().ok_or_else(wrong)?;
+    Array::from_f64(dtype, shape, &values)
 }
 
 impl VarianceScaling {

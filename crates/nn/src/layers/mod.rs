@@ -22,7 +22,7 @@ pub mod rnn;
 pub mod spatial;
 mod weight;
 
-pub use activations::Activation;
+pub use activations::{Activation, ELU, LeakyReLU, PReLU, ReLU, Softmax};
 pub use attention::{AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention, ScoreMode};
 pub use context::{Arguments, Call, Context, Masks, Outputs, Tensors};
 pub use convolutional::{

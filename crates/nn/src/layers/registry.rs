@@ -13,15 +13,15 @@ use super::{
     Average, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNormalization, Bidirectional, CategoryEncoding,
     Closure, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D,
     ConvLSTM2D, ConvLSTM3D, Cropping1D, Cropping2D, Cropping3D, Dense, DepthwiseConv1D, DepthwiseConv2D,
-    Discretization, Dot, Dropout, EinsumDense, Embedding, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise,
+    Discretization, Dot, Dropout, ELU, EinsumDense, Embedding, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise,
     GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
     GlobalMaxPooling3D, GroupNormalization, GroupQueryAttention, HashedCrossing, Hashing, Identity, InputLayer,
-    IntegerLookup, LSTM, LSTMCell, Layer, LayerNormalization, Masking, MaxPooling1D, MaxPooling2D, MaxPooling3D,
-    Maximum, Minimum, MultiHeadAttention, Multiply, Normalization, Permute, RMSNormalization, RNN, RepeatVector,
-    Rescaling, Reshape, ReversibleEmbedding, SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell,
-    SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization, StackedRNNCells, StringLookup,
-    Subtract, TextVectorization, TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D,
-    ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    IntegerLookup, LSTM, LSTMCell, Layer, LayerNormalization, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D,
+    MaxPooling3D, Maximum, Minimum, MultiHeadAttention, Multiply, Normalization, PReLU, Permute, RMSNormalization, RNN,
+    ReLU, RepeatVector, Rescaling, Reshape, ReversibleEmbedding, SeparableConv1D, SeparableConv2D, SimpleRNN,
+    SimpleRNNCell, Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization,
+    StackedRNNCells, StringLookup, Subtract, TextVectorization, TimeDistributed, UnitNormalization, UpSampling1D,
+    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use crate::models::{Functional, Sequential};
 use crate::saving::config::Config;
@@ -77,6 +77,7 @@ layers! {
     Discretization
     Dot
     Dropout
+    ELU
     EinsumDense
     Embedding
     Flatten
@@ -101,6 +102,7 @@ layers! {
     LSTM
     LSTMCell
     LayerNormalization
+    LeakyReLU
     Masking
     MaxPooling1D
     MaxPooling2D
@@ -110,9 +112,11 @@ layers! {
     MultiHeadAttention
     Multiply
     Normalization
+    PReLU
     Permute
     RMSNormalization
     RNN
+    ReLU
     RepeatVector
     Rescaling
     Reshape
@@ -122,6 +126,7 @@ layers! {
     Sequential
     SimpleRNN
     SimpleRNNCell
+    Softmax
     SpatialDropout1D
     SpatialDropout2D
     SpatialDropout3D

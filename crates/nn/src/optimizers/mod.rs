@@ -26,6 +26,8 @@ mod schedule_free_adamw;
 pub mod schedules;
 mod sgd;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -142,9 +142,14 @@ impl<'a> Config<'a> {
     /// A seed, or none.
     ///
     /// # Errors
-    /// `corrupt`; `unsupported` for a seed generator as an object.
+    /// `corrupt`, as below.
     pub fn seed(&self) -> Result<Option<u64>> {
-        self.optional("seed", "an integer", Value::as_u64)
+        // The seed of a generator that objects share is all that is taken of it.
+        let seed = |value: &Value| match value["class_name"].as_str() {
+            Some("SeedGenerator") => value["config"]["seed"].as_u64(),
+            _ => value.as_u64(),
+        };
+        self.optional("seed", "an integer", seed)
     }
 
     /// Fails if there is an argument that was not asked for.

@@ -18,6 +18,7 @@ use crate::losses::Loss;
 use crate::metrics::{MetricArg, Metrics};
 use crate::models::{BoxedModel, Functional, Model, Sequential};
 use crate::optimizers::{Optimizer, OptimizerArg, optimizer_to_json};
+use crate::own::find_unnamed;
 use crate::training::Compiled;
 
 /// How a model file is read.
@@ -67,6 +68,10 @@ pub fn model_to_json(model: &dyn Model) -> Result<Value> {
             "loss_weights": null, "metrics": if metrics.is_empty() { Value::Null } else { metrics.into() },
             "weighted_metrics": null, "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false,
         });
+    }
+    if find_unnamed(&object) {
+        return Err(err!(Unsupported, "model '{}': expected closures with a name, found one without", model.name())
+            .help("make it with register of activations, initializers, regularizers or constraints, under a name"));
     }
     Ok(object)
 }

@@ -13,7 +13,7 @@ use crate::shape::PartialShape;
 /// An activation function as a layer of its own.
 ///
 /// # Shapes
-/// As they come.
+/// As they come; `glu` halves the last axis.
 /// # Source
 /// Keras 3 `keras.layers.Activation`.
 pub struct Activation {
@@ -59,6 +59,11 @@ impl Layer for Activation {
     }
 
     fn compute_output_shape(&self, inputs: &[PartialShape]) -> Result<Vec<PartialShape>> {
-        Ok(inputs.to_vec())
+        let mut shapes = inputs.to_vec();
+        if self.activation == activations::Activation::Glu {
+            let sizes = shapes.iter_mut().filter_map(|shape| shape.0.last_mut()?.as_mut());
+            sizes.for_each(|size| *size /= 2);
+        }
+        Ok(shapes)
     }
 }

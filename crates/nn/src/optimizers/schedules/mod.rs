@@ -215,7 +215,7 @@ mod tests {
 
     #[track_caller]
     fn close(found: &[f32], expected: &[f32]) {
-        let is_close = |(a, b): (&f32, &f32)| (a - b).abs() <= 2e-6 * b.abs().max(1e-3);
+        let is_close = |(a, b): (&f32, &f32)| (a - b).abs() <= 2e-6 * b.abs().max(0.05);
         assert!(found.iter().zip(expected).all(is_close), "{found:?}, expected {expected:?}");
     }
 
