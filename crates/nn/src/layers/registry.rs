@@ -10,18 +10,23 @@ use super::operation::{self, Operation};
 use super::{
     Activation, ActivityRegularization, AdaptiveAveragePooling1D, AdaptiveAveragePooling2D, AdaptiveAveragePooling3D,
     AdaptiveMaxPooling1D, AdaptiveMaxPooling2D, AdaptiveMaxPooling3D, Add, AdditiveAttention, AlphaDropout, Attention,
-    Average, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNormalization, Bidirectional, CategoryEncoding,
-    Closure, Concatenate, Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D,
-    ConvLSTM2D, ConvLSTM3D, Cropping1D, Cropping2D, Cropping3D, Dense, DepthwiseConv1D, DepthwiseConv2D,
-    Discretization, Dot, Dropout, ELU, EinsumDense, Embedding, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise,
+    AugMix, AutoContrast, Average, AveragePooling1D, AveragePooling2D, AveragePooling3D, BatchNormalization,
+    Bidirectional, CategoryEncoding, CenterCrop, Closure, Concatenate, ContrastLimitedAdaptiveHistogramEqualization,
+    Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Conv3DTranspose, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D,
+    Cropping1D, Cropping2D, Cropping3D, CutMix, Dense, DepthwiseConv1D, DepthwiseConv2D, Discretization, Dot, Dropout,
+    ELU, EinsumDense, Embedding, Equalization, Flatten, GRU, GRUCell, GaussianDropout, GaussianNoise,
     GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
     GlobalMaxPooling3D, GroupNormalization, GroupQueryAttention, HashedCrossing, Hashing, Identity, InputLayer,
-    IntegerLookup, LSTM, LSTMCell, Layer, LayerNormalization, LeakyReLU, Masking, MaxPooling1D, MaxPooling2D,
-    MaxPooling3D, Maximum, Minimum, MultiHeadAttention, Multiply, Normalization, PReLU, Permute, RMSNormalization, RNN,
-    ReLU, RepeatVector, Rescaling, Reshape, ReversibleEmbedding, SeparableConv1D, SeparableConv2D, SimpleRNN,
-    SimpleRNNCell, Softmax, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization,
-    StackedRNNCells, StringLookup, Subtract, TextVectorization, TimeDistributed, UnitNormalization, UpSampling1D,
-    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
+    IntegerLookup, LSTM, LSTMCell, Layer, LayerNormalization, LeakyReLU, Masking, MaxNumBoundingBoxes, MaxPooling1D,
+    MaxPooling2D, MaxPooling3D, Maximum, Minimum, MixUp, MultiHeadAttention, Multiply, Normalization, PReLU, Permute,
+    RMSNormalization, RNN, RandAugment, RandomBrightness, RandomColorDegeneration, RandomColorJitter, RandomContrast,
+    RandomCrop, RandomElasticTransform, RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomHue,
+    RandomInvert, RandomPerspective, RandomPosterization, RandomRotation, RandomSaturation, RandomSharpness,
+    RandomShear, RandomTranslation, RandomZoom, ReLU, RepeatVector, Rescaling, Reshape, Resizing, ReversibleEmbedding,
+    SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, Softmax, Solarization, SpatialDropout1D,
+    SpatialDropout2D, SpatialDropout3D, SpectralNormalization, StackedRNNCells, StringLookup, Subtract,
+    TextVectorization, TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D,
+    ZeroPadding2D, ZeroPadding3D,
 };
 use crate::models::{Functional, Sequential};
 use crate::saving::config::Config;
@@ -50,6 +55,8 @@ layers! {
     AdditiveAttention
     AlphaDropout
     Attention
+    AugMix
+    AutoContrast
     Average
     AveragePooling1D
     AveragePooling2D
@@ -57,8 +64,10 @@ layers! {
     BatchNormalization
     Bidirectional
     CategoryEncoding
+    CenterCrop
     Closure
     Concatenate
+    ContrastLimitedAdaptiveHistogramEqualization
     Conv1D
     Conv1DTranspose
     Conv2D
@@ -71,6 +80,7 @@ layers! {
     Cropping1D
     Cropping2D
     Cropping3D
+    CutMix
     Dense
     DepthwiseConv1D
     DepthwiseConv2D
@@ -80,6 +90,7 @@ layers! {
     ELU
     EinsumDense
     Embedding
+    Equalization
     Flatten
     Functional
     GRU
@@ -104,11 +115,13 @@ layers! {
     LayerNormalization
     LeakyReLU
     Masking
+    MaxNumBoundingBoxes
     MaxPooling1D
     MaxPooling2D
     MaxPooling3D
     Maximum
     Minimum
+    MixUp
     MultiHeadAttention
     Multiply
     Normalization
@@ -116,10 +129,32 @@ layers! {
     Permute
     RMSNormalization
     RNN
+    RandAugment
+    RandomBrightness
+    RandomColorDegeneration
+    RandomColorJitter
+    RandomContrast
+    RandomCrop
+    RandomElasticTransform
+    RandomErasing
+    RandomFlip
+    RandomGaussianBlur
+    RandomGrayscale
+    RandomHue
+    RandomInvert
+    RandomPerspective
+    RandomPosterization
+    RandomRotation
+    RandomSaturation
+    RandomSharpness
+    RandomShear
+    RandomTranslation
+    RandomZoom
     ReLU
     RepeatVector
     Rescaling
     Reshape
+    Resizing
     ReversibleEmbedding
     SeparableConv1D
     SeparableConv2D
@@ -127,6 +162,7 @@ layers! {
     SimpleRNN
     SimpleRNNCell
     Softmax
+    Solarization
     SpatialDropout1D
     SpatialDropout2D
     SpatialDropout3D

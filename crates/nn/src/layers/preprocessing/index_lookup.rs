@@ -304,7 +304,17 @@ impl IndexLookup {
         let table = match (o.invert, o.num_oov_indices) {
             (true, _) => {
                 let unknown = o.oov_token.as_ref().map_or_else(|| Tensor::of(String::new()), Token::tensor);
-                LookupTable::inverse_vocabulary(&words, first, &unknown)?
+                let numbers = Tensor::range(words.shape()?.elements()).cast(DType::I64) + first;
+                match &o.mask_token {
+                    // What is left out is number 0.
+                    Some(mask) => {
+                        let mask = mask.tensor().reshape([1]);
+                        let (numbers, words) =
+                            (Tensor::of([0_i64]).append(&numbers, Some(0)), mask.append(&words, Some(0)));
+                        LookupTable::new(&numbers, &words, &unknown)?
+                    }
+                    None => LookupTable::new(&numbers, &words, &unknown)?,
+                }
             }
             (false, 1) => LookupTable::vocabulary(&words, first, self.oov_start() as i64, 0)?,
             (false, _) => LookupTable::vocabulary(&words, first, -1, 0)?,
@@ -368,19 +378,18 @@ impl IndexLookup {
             _ => x.clone(),
         };
         let found = table.lookup(&x);
-        let is_mask = o.mask_token.as_ref().map(|mask| if o.invert { Ok(x.equal(0_i64)) } else { mask.is_in(&x) });
-        let is_mask = is_mask.transpose()?;
-        let masked = |found: Tensor| match (&is_mask, o.invert, o.output_mode) {
-            (None, ..) => found,
-            (Some(at), true, _) => {
-                at.where_(o.mask_token.as_ref().map_or_else(|| Tensor::of(0_i64), Token::tensor), found)
-            }
-            (Some(at), false, OutputMode::Int) => at.where_(0_i64, found),
+        if o.invert {
+            return Ok(found);
+        }
+        let is_mask = o.mask_token.as_ref().map(|mask| mask.is_in(&x)).transpose()?;
+        let masked = |found: Tensor| match (&is_mask, o.output_mode) {
+            (None, _) => found,
+            (Some(at), OutputMode::Int) => at.where_(0_i64, found),
             // Beyond every depth: counts for nothing.
-            (Some(at), false, _) => at.where_(i64::MAX, found),
+            (Some(at), _) => at.where_(i64::MAX, found),
         };
         let found = masked(found);
-        if o.invert || o.num_oov_indices == 1 {
+        if o.num_oov_indices == 1 {
             return Ok(found);
         }
         if o.num_oov_indices == 0 {

@@ -5,6 +5,7 @@ mod discretization;
 mod encode;
 mod hashed_crossing;
 mod hashing;
+pub mod image;
 mod index_lookup;
 mod integer_lookup;
 mod normalization;

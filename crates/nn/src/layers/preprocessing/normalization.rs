@@ -223,7 +223,7 @@ impl Layer for Normalization {
         weights.add(WeightSpec::new("mean", shape.clone(), &Initializer::Zeros).non_trainable())?;
         weights.add(WeightSpec::new("variance", shape, &Initializer::Ones).non_trainable())?;
         weights.add(
-            WeightSpec::new("count", Vec::<usize>::new(), &Initializer::Zeros).non_trainable().dtype(DType::I32),
+            WeightSpec::new("count", Vec::<usize>::new(), &Initializer::Zeros).non_trainable().dtype(DType::I64),
         )?;
         Ok(())
     }
