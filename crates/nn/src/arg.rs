@@ -37,5 +37,46 @@ impl<T: Choice> From<T> for Arg<T> {
 
 /// The error of a name that is none of `known`.
 pub(crate) fn unknown(what: &str, found: &str, known: &[&str]) -> cornet_error::Error {
-    cornet_error::err!(InvalidArgument, "{what}: expected one of {}, found '{found}'", known.join(", "))
+    let error = cornet_error::err!(InvalidArgument, "{what}: expected one of {}, found '{found}'", known.join(", "));
+    match closest(found, known) {
+        Some(near) => error.help(format!("did you mean '{near}'?")),
+        None => error,
+    }
+}
+
+/// The name that was most likely meant: one that differs by few letters, if there is one.
+pub(crate) fn closest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
+    let far = |name: &str| name.len().max(found.len()) / 3 + 1;
+    let near = known.iter().map(|name| (distance(found, name), *name)).filter(|(d, name)| *d <= far(name).min(3));
+    near.min_by_key(|(d, _)| *d).map(|(_, name)| name)
+}
+
+/// How many letters have to be put in, taken out or changed to get from one word to the other, upper case or lower.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.to_lowercase().chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.to_lowercase().chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closest;
+
+    #[test]
+    fn a_misspelt_name_is_found_again() {
+        let known = ["accuracy", "mae", "mse", "mean_squared_error"];
+        assert_eq!(closest("acuracy", &known), Some("accuracy"));
+        assert_eq!(closest("MSE", &known), Some("mse"));
+        assert_eq!(closest("mean_squared_eror", &known), Some("mean_squared_error"));
+        assert_eq!(closest("perplexity", &known), None);
+    }
 }

@@ -23,7 +23,8 @@ use cornet_tensor::Array;
 use serde_json::{Map, Value};
 
 use crate::optimizers::Optimizer;
-use crate::training::{Compiled, Logs};
+use crate::training::Logs;
+use crate::training::runner::StepReport;
 
 pub use backup_and_restore::BackupAndRestore;
 pub use csv_logger::CSVLogger;
@@ -176,8 +177,8 @@ pub struct CallbackState {
     pub arrays: Vec<Array>,
 }
 
-/// Loss and metrics since the epoch began, read when asked for.
-pub struct BatchLogs<'a>(pub(crate) &'a Compiled);
+/// Loss and metrics since the epoch began, or what a model's own step reported last, read when asked for.
+pub struct BatchLogs<'a>(pub(crate) StepReport<'a>);
 
 impl BatchLogs<'_> {
     /// The numbers.
@@ -188,12 +189,12 @@ impl BatchLogs<'_> {
         self.0.logs()
     }
 
-    /// The loss alone.
+    /// The loss alone; NaN if there is none.
     ///
     /// # Errors
     /// None that an input can cause.
     pub fn loss(&self) -> Result<f64> {
-        self.0.loss_tracker.value()
+        self.0.loss()
     }
 }
 

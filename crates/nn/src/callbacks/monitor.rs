@@ -158,12 +158,9 @@ impl Monitor {
     fn known_direction(&self, run: &Run<'_>) -> Option<Mode> {
         let name = self.name.strip_prefix("val_").unwrap_or(&self.name);
         let compiled = run.model().trainer().compiled();
-        let metrics = compiled.as_ref().map_or(&[][..], |compiled| compiled.resolved());
-        // Metrics of one of several outputs are logged with the output's name before theirs.
-        let is_of_output = |metric: &str| name.strip_suffix(metric).is_some_and(|before| before.ends_with('_'));
-        let exact = metrics.iter().find(|m| m.name() == name);
-        match exact.or_else(|| metrics.iter().find(|m| is_of_output(m.name()))) {
-            Some(metric) => direction(metric.class_name()),
+        let metric = compiled.as_ref().and_then(|compiled| compiled.named_metrics().find(|(known, _)| *known == name));
+        match metric {
+            Some((_, metric)) => direction(metric.class_name()),
             None if name == "loss" || name.ends_with("_loss") => Some(Mode::Min),
             None => None,
         }

@@ -12,13 +12,14 @@ use crate::arg::Arg;
 use crate::layers::layer::located;
 use crate::layers::{Arguments, Call, Context, InputSpec, Layer, LayerBase, Masks, Outputs, Tensors, Weight, Weights};
 use crate::losses::Loss;
-use crate::metrics::Metrics;
+use crate::metrics::{Metric, Metrics};
 use crate::optimizers::{Optimizer, OptimizerArg};
 use crate::random::Seeds;
 use crate::saving;
 use crate::shape::PartialShape;
 use crate::training::{
-    self, Compiled, EvaluateOptions, FitOptions, History, IntoArrays, Logs, PredictOptions, Trainer,
+    self, BatchOptions, Batches, CompileOptions, Compiled, EvaluateOptions, FitOptions, History, IntoArrays, Logs,
+    PredictOptions, StepData, StepLogs, Trainer,
 };
 
 /// A model of any kind, as it comes from a file.
@@ -132,7 +133,19 @@ pub trait Model: Layer {
     where
         Self: Sized,
     {
-        let compiled = Compiled::new(optimizer.into().0?, loss.into().0?, metrics.into())?;
+        self.compile_with(CompileOptions::new(optimizer).loss(loss).metrics(metrics))
+    }
+
+    /// Sets losses, optimizer and metrics of several outputs, and more.
+    ///
+    /// Which weights are trained is decided by the first step after this: layers that are frozen or thawed later make
+    /// training fail until the model is compiled anew.
+    ///
+    /// # Errors
+    /// As [`Model::compile`]; `invalid_argument` for a name that is no output, or lists of another length than that of
+    /// the outputs.
+    fn compile_with(&self, options: CompileOptions) -> Result<()> {
+        let compiled = Compiled::new(options, self.output_names())?;
         self.trainer().set(compiled);
         Ok(())
     }
@@ -142,13 +155,67 @@ pub trait Model: Layer {
         Some(self.trainer().compiled()?.optimizer.clone())
     }
 
-    /// Trains on samples `x` with targets `y`.
+    /// One step of training, traced as a whole for each kind of batch. A model that trains otherwise replaces it; see
+    /// [`training::step::train_step`] for what it does by default.
     ///
     /// # Errors
-    /// `invalid_state` before `compile`; `shape_mismatch`, `empty_data`, `out_of_range` and others for data that do
-    /// not fit; `non_finite` if asked for; what callbacks return.
+    /// What does not fit.
+    fn train_step(&self, data: &StepData) -> Result<StepLogs> {
+        training::step::train_step(self.as_model(), data)
+    }
+
+    /// One step of evaluation; see [`training::step::test_step`].
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn test_step(&self, data: &StepData) -> Result<StepLogs> {
+        training::step::test_step(self.as_model(), data)
+    }
+
+    /// One step of prediction; see [`training::step::predict_step`].
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn predict_step(&self, x: &[Tensor]) -> Result<Vec<Tensor>> {
+        training::step::predict_step(self.as_model(), x)
+    }
+
+    /// The loss of a batch; see [`training::step::compute_loss`].
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn compute_loss(&self, data: &StepData, outputs: &Outputs, context: &Context) -> Result<Tensor> {
+        training::step::compute_loss(self.as_model(), data, outputs, context)
+    }
+
+    /// Takes a batch into account in the metrics; see [`training::step::compute_metrics`].
+    ///
+    /// # Errors
+    /// What does not fit.
+    fn compute_metrics(&self, data: &StepData, outputs: &Outputs) -> Result<()> {
+        training::step::compute_metrics(self.as_model(), data, outputs)
+    }
+
+    /// Metrics of the model's own, which its steps update. They start over with each epoch and are logged by name.
+    fn metrics(&self) -> Vec<Arc<dyn Metric>> {
+        Vec::new()
+    }
+
+    /// Trains on samples `x` with targets `y`: arrays, or several of them in the order of inputs and outputs or by name.
+    ///
+    /// # Errors
+    /// `invalid_state` before `compile`, or for layers that were frozen since; `shape_mismatch`, `empty_data`,
+    /// `out_of_range` and others for data that do not fit; `non_finite` if asked for; what callbacks return.
     fn fit(&self, x: &dyn IntoArrays, y: &dyn IntoArrays, options: FitOptions<'_>) -> Result<History> {
         training::fit(self.as_model(), x, y, options)
+    }
+
+    /// Trains on batches: those of an iterator, or of a pipeline of data.
+    ///
+    /// # Errors
+    /// As [`Model::fit`]; what the batches fail with.
+    fn fit_on(&self, batches: &mut dyn Batches, options: FitOptions<'_>) -> Result<History> {
+        training::fit_on(self.as_model(), batches, options)
     }
 
     /// Loss and metrics over samples.
@@ -165,6 +232,14 @@ pub trait Model: Layer {
     /// As [`Model::fit`].
     fn evaluate_with(&self, x: &dyn IntoArrays, y: &dyn IntoArrays, options: EvaluateOptions<'_>) -> Result<Logs> {
         training::evaluate(self.as_model(), x, y, options)
+    }
+
+    /// Loss and metrics over batches.
+    ///
+    /// # Errors
+    /// As [`Model::fit_on`].
+    fn evaluate_on(&self, batches: &mut dyn Batches, options: EvaluateOptions<'_>) -> Result<Logs> {
+        training::evaluate_on(self.as_model(), batches, options)
     }
 
     /// The predictions for samples, of a model with one output.
@@ -187,12 +262,52 @@ pub trait Model: Layer {
         training::predict(self.as_model(), x, options)
     }
 
-    /// One step of training on one batch; returns loss and metrics since they were last reset.
+    /// The predictions for batches, output by output, those of all batches behind each other.
+    ///
+    /// # Errors
+    /// As [`Model::predict`]; what the batches fail with.
+    fn predict_on(&self, batches: &mut dyn Batches, options: PredictOptions<'_>) -> Result<Vec<Array>> {
+        training::predict_on(self.as_model(), batches, options)
+    }
+
+    /// One step of training on one batch; returns its loss and metrics.
     ///
     /// # Errors
     /// As [`Model::fit`].
     fn train_on_batch(&self, x: &dyn IntoArrays, y: &dyn IntoArrays) -> Result<Logs> {
-        training::train_on_batch(self.as_model(), x, y)
+        self.train_on_batch_with(x, y, BatchOptions::new())
+    }
+
+    /// The same with weights.
+    ///
+    /// # Errors
+    /// As [`Model::fit`].
+    fn train_on_batch_with(&self, x: &dyn IntoArrays, y: &dyn IntoArrays, options: BatchOptions<'_>) -> Result<Logs> {
+        training::train_on_batch(self.as_model(), x, y, options)
+    }
+
+    /// Loss and metrics of one batch.
+    ///
+    /// # Errors
+    /// As [`Model::fit`].
+    fn test_on_batch(&self, x: &dyn IntoArrays, y: &dyn IntoArrays) -> Result<Logs> {
+        self.test_on_batch_with(x, y, BatchOptions::new())
+    }
+
+    /// The same with weights.
+    ///
+    /// # Errors
+    /// As [`Model::fit`].
+    fn test_on_batch_with(&self, x: &dyn IntoArrays, y: &dyn IntoArrays, options: BatchOptions<'_>) -> Result<Logs> {
+        training::test_on_batch(self.as_model(), x, y, options)
+    }
+
+    /// The predictions for one batch, output by output.
+    ///
+    /// # Errors
+    /// As [`Model::predict`].
+    fn predict_on_batch(&self, x: &dyn IntoArrays) -> Result<Vec<Array>> {
+        training::predict_on_batch(self.as_model(), x)
     }
 
     /// Sets loss and metrics back to nothing.
@@ -200,7 +315,7 @@ pub trait Model: Layer {
     /// # Errors
     /// None that an input can cause.
     fn reset_metrics(&self) -> Result<()> {
-        self.trainer().compiled().map_or(Ok(()), |compiled| compiled.reset_metrics())
+        self.trainer().compiled().map_or(Ok(()), |compiled| compiled.reset_of(self.as_model()))
     }
 
     /// The number of parameters.
@@ -473,5 +588,29 @@ impl Model for BoxedModel {
 
     fn outline(&self) -> Result<Outline> {
         (**self).outline()
+    }
+
+    fn train_step(&self, data: &StepData) -> Result<StepLogs> {
+        (**self).train_step(data)
+    }
+
+    fn test_step(&self, data: &StepData) -> Result<StepLogs> {
+        (**self).test_step(data)
+    }
+
+    fn predict_step(&self, x: &[Tensor]) -> Result<Vec<Tensor>> {
+        (**self).predict_step(x)
+    }
+
+    fn compute_loss(&self, data: &StepData, outputs: &Outputs, context: &Context) -> Result<Tensor> {
+        (**self).compute_loss(data, outputs, context)
+    }
+
+    fn compute_metrics(&self, data: &StepData, outputs: &Outputs) -> Result<()> {
+        (**self).compute_metrics(data, outputs)
+    }
+
+    fn metrics(&self) -> Vec<Arc<dyn Metric>> {
+        (**self).metrics()
     }
 }

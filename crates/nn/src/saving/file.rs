@@ -6,20 +6,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use cornet_error::{Error, Limits, Result, err, fail};
+use cornet_error::{Error, Limits, Result, err};
 use cornet_format_keras::{self as format, KerasFile, Metadata, Saved, WeightStore};
 use cornet_ops::Variable;
 use cornet_tensor::Array;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::config::{self, Config};
+use super::config::Config;
 use crate::layers::{Adapter, Layer, layer_to_json};
-use crate::losses::Loss;
-use crate::metrics::{MetricArg, Metrics};
 use crate::models::{BoxedModel, Functional, Model, Sequential};
-use crate::optimizers::{Optimizer, OptimizerArg, optimizer_to_json};
+use crate::optimizers::Optimizer;
 use crate::own::find_unnamed;
-use crate::training::Compiled;
+use crate::training::{CompileOptions, Compiled};
 
 /// How a model file is read.
 #[derive(Clone, Debug)]
@@ -62,12 +60,7 @@ impl LoadOptions {
 pub fn model_to_json(model: &dyn Model) -> Result<Value> {
     let mut object = layer_to_json(model);
     if let Some(compiled) = model.trainer().compiled() {
-        let metrics: Vec<Value> = compiled.metrics.iter().map(MetricArg::to_json).collect();
-        object["compile_config"] = json!({
-            "optimizer": optimizer_to_json(&*compiled.optimizer)?, "loss": compiled.loss.to_json(),
-            "loss_weights": null, "metrics": if metrics.is_empty() { Value::Null } else { metrics.into() },
-            "weighted_metrics": null, "run_eagerly": false, "steps_per_execution": 1, "jit_compile": false,
-        });
+        object["compile_config"] = compiled.options().to_json(compiled.outputs())?;
     }
     if find_unnamed(&object) {
         return Err(err!(Unsupported, "model '{}': expected closures with a name, found one without", model.name())
@@ -93,41 +86,14 @@ pub fn model_from_json(object: &Value, compile: bool) -> Result<BoxedModel> {
     config.finish()?;
     match &object["compile_config"] {
         Value::Object(map) if compile && !map.is_empty() => {
-            let compiled = compiled(&object["compile_config"]).map_err(|e| {
+            let options = CompileOptions::from_json(&object["compile_config"]);
+            options.and_then(|options| model.compile_with(options)).map_err(|e| {
                 e.within("compile_config").help("load the model without compiling it, and compile it anew")
             })?;
-            model.trainer().set(compiled);
         }
         _ => {}
     }
     Ok(model)
-}
-
-fn compiled(compile: &Value) -> Result<Compiled> {
-    for key in ["loss_weights", "weighted_metrics"] {
-        if !compile[key].is_null() {
-            fail!(Unsupported, "{key}: expected null, found {}", config::brief(&compile[key]));
-        }
-    }
-    // A list of one stands for the one, a list of lists for the metrics of each output.
-    let only = |value: &Value| match value.as_array().map(Vec::as_slice) {
-        Some([one]) => one.clone(),
-        _ => value.clone(),
-    };
-    let optimizer = OptimizerArg::from_json(&compile["optimizer"])?;
-    let loss = Loss::from_json(&only(&compile["loss"]))?;
-    let metrics = match &compile["metrics"] {
-        Value::Null => Vec::new(),
-        Value::Array(list) => {
-            let list = match &list[..] {
-                [Value::Array(inner)] => inner,
-                _ => list,
-            };
-            list.iter().map(MetricArg::from_json).collect::<Result<Vec<_>>>()?
-        }
-        one => vec![MetricArg::from_json(one)?],
-    };
-    Compiled::new(optimizer, loss, Metrics(metrics))
 }
 
 /// Saves a model as a `.keras` file, in one step or not at all.

@@ -3,29 +3,42 @@
 use std::io;
 use std::sync::Arc;
 
-use cornet_error::Result;
+use cornet_error::{Result, err, fail};
 use cornet_ops::{backend, with_backend};
-use cornet_runtime::Concrete;
 
-use super::data::{Batches, Data, IntoArrays};
+use super::Logs;
+use super::arrays::IntoArrays;
+use super::batches::{Batches, Pass, Source};
+use super::feed::Feed;
+use super::fit::{check, prepare};
+use super::options::batch_size;
 use super::predict::display;
 use super::progress::{Progress, Verbose};
+use super::runner::{Kind, Runner};
+use super::samples::Samples;
 use super::trainer::Compiled;
-use super::{Logs, step};
 use crate::callbacks::{BatchLogs, Callback, CallbackList, Run};
 use crate::models::Model;
 use crate::models::model::not_compiled;
 
 /// Options of `evaluate`.
 pub struct EvaluateOptions<'a> {
-    batch_size: usize,
+    batch_size: Option<usize>,
+    steps: Option<usize>,
+    sample_weight: Option<&'a dyn IntoArrays>,
     verbose: Verbose,
     callbacks: CallbackList<'a>,
 }
 
 impl Default for EvaluateOptions<'_> {
     fn default() -> Self {
-        Self { batch_size: 32, verbose: Verbose::Silent, callbacks: CallbackList::new() }
+        Self {
+            batch_size: None,
+            steps: None,
+            sample_weight: None,
+            verbose: Verbose::Silent,
+            callbacks: CallbackList::new(),
+        }
     }
 }
 
@@ -35,10 +48,24 @@ impl<'a> EvaluateOptions<'a> {
         Self::default()
     }
 
-    /// How many samples are evaluated at once; by default 32.
+    /// How many samples are evaluated at once; by default 32, or what `steps` makes of the samples.
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
-        self.batch_size = batch_size;
+        self.batch_size = Some(batch_size);
+        self
+    }
+
+    /// How many batches are evaluated; by default all.
+    #[must_use]
+    pub fn steps(mut self, steps: usize) -> Self {
+        self.steps = Some(steps);
+        self
+    }
+
+    /// The weights of the samples, as [`FitOptions::sample_weight`](super::FitOptions::sample_weight).
+    #[must_use]
+    pub fn sample_weight(mut self, weights: &'a dyn IntoArrays) -> Self {
+        self.sample_weight = Some(weights);
         self
     }
 
@@ -65,19 +92,44 @@ pub fn evaluate(
     model: &dyn Model,
     x: &dyn IntoArrays,
     y: &dyn IntoArrays,
-    mut options: EvaluateOptions<'_>,
+    options: EvaluateOptions<'_>,
 ) -> Result<Logs> {
     let compiled = model.trainer().compiled().ok_or_else(|| not_compiled(model, "evaluate"))?;
-    let data = Data::new(x, Some(y))?;
-    model.build_for(&model.input_shapes().unwrap_or_else(|| data.input_shapes()))?;
-    let mut pass = Evaluation::new(model, &compiled, data, options.batch_size)?;
-    let run = Run::new(model, 1, pass.batches.steps());
-    let mut display = Display(display(options.verbose, pass.batches.steps()));
+    let samples = Samples::new(x, y, options.sample_weight)?;
+    check(model, &compiled, &samples)?;
+    let size = batch_size(options.batch_size, options.steps, samples.len());
+    pass_over(model, &compiled, &mut samples.batches(size)?, options, false)
+}
+
+/// Loss and metrics of a model over batches.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_on(model: &dyn Model, batches: &mut dyn Batches, options: EvaluateOptions<'_>) -> Result<Logs> {
+    let compiled = model.trainer().compiled().ok_or_else(|| not_compiled(model, "evaluate"))?;
+    if options.sample_weight.is_some() {
+        return Err(err!(InvalidArgument, "sample_weight: expected none for batches, found some")
+            .help("let the batches have them: (x, y, sample_weight)"));
+    }
+    pass_over(model, &compiled, batches, options, true)
+}
+
+fn pass_over(
+    model: &dyn Model,
+    compiled: &Arc<Compiled>,
+    batches: &mut dyn Batches,
+    mut options: EvaluateOptions<'_>,
+    is_foreign: bool,
+) -> Result<Logs> {
+    let mut pass = Evaluation::new(model, compiled, batches, options.steps, is_foreign)?;
+    let steps = options.steps.or(pass.source.batches());
+    let run = Run::new(model, 1, steps.unwrap_or(0));
+    let mut display = Display(display(options.verbose, steps));
     let mut callbacks = CallbackList::new();
     callbacks.push(&mut options.callbacks);
     callbacks.push(&mut display);
     let (chosen, mut outcome) = (backend(), Ok(Logs::default()));
-    let mut run = || pass.run(&compiled, &run, &mut callbacks);
+    let mut run = || pass.run(&run, &mut callbacks);
     chosen.enter(&mut || outcome = with_backend(chosen, &mut run));
     outcome
 }
@@ -109,52 +161,71 @@ impl Callback for Display {
     }
 }
 
-/// An evaluation that can be run again and again.
-pub(super) struct Evaluation {
-    pub batches: Batches,
-    full: Arc<Concrete>,
-    last: Option<Arc<Concrete>>,
+/// An evaluation that can be run again and again, where the batches can begin anew.
+pub(super) struct Evaluation<'a> {
+    model: &'a dyn Model,
+    compiled: &'a Compiled,
+    source: Source<'a>,
+    feed: Feed,
+    runner: Runner<'a>,
+    steps: Option<usize>,
+    is_foreign: bool,
 }
 
-impl Evaluation {
-    pub fn new(model: &dyn Model, compiled: &Compiled, data: Data, batch_size: usize) -> Result<Self> {
-        check_targets(model, compiled, &data)?;
-        let batches = Batches::new(data, batch_size)?;
-        let inputs = batches.inputs();
-        let function = |types: &[_]| {
-            let body = |arguments: &[_]| step::test(model, compiled, arguments, inputs).map(|()| Vec::new());
-            compiled.test.get(types, || Concrete::trace("test_step", types, body))
+impl<'a> Evaluation<'a> {
+    pub fn new(
+        model: &'a dyn Model,
+        compiled: &'a Compiled,
+        batches: &'a mut dyn Batches,
+        steps: Option<usize>,
+        is_foreign: bool,
+    ) -> Result<Self> {
+        if steps == Some(0) {
+            fail!(InvalidArgument, "steps: expected at least 1, found 0");
+        }
+        let mut source = Source::new(batches);
+        let Some(first) = source.peek(Pass { epoch: 0, key: None })? else {
+            return Err(err!(EmptyData, "evaluate: expected batches, found none"));
         };
-        let (full, last) = batches.types();
-        Ok(Self { full: function(&full)?, last: last.map(|types| function(&types)).transpose()?, batches })
+        prepare(model, compiled, &first)?;
+        let mut feed = Feed::new(model, Some(compiled))?;
+        let mut runner = Runner::new(model, Some(compiled), Kind::Test);
+        let (layout, arguments) = feed.arguments(&first)?;
+        runner.prepare(&layout, &arguments)?;
+        Ok(Self { model, compiled, source, feed, runner, steps, is_foreign })
     }
 
     /// Runs it, with callbacks at its milestones.
-    pub fn run(&mut self, compiled: &Compiled, run: &Run<'_>, callbacks: &mut dyn Callback) -> Result<Logs> {
+    pub fn run(&mut self, run: &Run<'_>, callbacks: &mut dyn Callback) -> Result<Logs> {
         callbacks.on_test_begin(run)?;
-        compiled.reset_metrics()?;
-        let mut outputs = Vec::new();
-        for step in 0..self.batches.steps() {
-            callbacks.on_test_batch_begin(run, step)?;
-            let (is_last, arguments) = self.batches.load(step);
-            let function = if is_last { self.last.as_ref().unwrap_or(&self.full) } else { &self.full };
-            function.run(&arguments, &mut outputs)?;
-            callbacks.on_test_batch_end(run, step, &BatchLogs(compiled))?;
+        self.compiled.reset_of(self.model)?;
+        self.source.start(Pass { epoch: 0, key: None })?;
+        let (group, mut step) = (self.compiled.options().steps_per_execution, 0);
+        let mut next = self.source.next()?;
+        if next.is_none() {
+            return Err(err!(EmptyData, "validation: expected batches, found none")
+                .help("an iterator is good for one pass: make a new one for each with training::repeated"));
         }
-        let logs = compiled.logs()?;
+        while let Some(batch) = next.take() {
+            if step % group == 0 {
+                callbacks.on_test_batch_begin(run, step)?;
+            }
+            let (layout, arguments) = self.feed.arguments(&batch)?;
+            if self.is_foreign {
+                self.feed.check_classes(&layout, &arguments)?;
+            }
+            self.runner.run(&layout, &arguments)?;
+            drop((batch, arguments));
+            step += 1;
+            if self.steps.is_none_or(|steps| step < steps) {
+                next = self.source.next()?;
+            }
+            if step % group == 0 || next.is_none() {
+                callbacks.on_test_batch_end(run, step - 1, &BatchLogs(self.runner.report()))?;
+            }
+        }
+        let logs = self.runner.report().logs()?;
         callbacks.on_test_end(run, &logs)?;
         Ok(logs)
-    }
-}
-
-/// Fails if targets are class numbers beyond the classes that the model tells apart.
-pub(super) fn check_targets(model: &dyn Model, compiled: &Compiled, data: &Data) -> Result<()> {
-    if !compiled.loss.function().takes_class_numbers() {
-        return Ok(());
-    }
-    let outputs = model.compute_output_shape(&model.input_shapes().unwrap_or_else(|| data.input_shapes()))?;
-    match outputs.first().and_then(|shape| shape.last().copied().flatten()) {
-        Some(classes) => data.check_classes(classes),
-        None => Ok(()),
     }
 }

@@ -12,10 +12,12 @@ use cornet_plot::{Canvas, Chart, Color, Series, TerminalPlot, grid};
 pub struct Logs(Vec<(String, f64)>);
 
 impl Logs {
-    /// The logs of these numbers, sorted by name.
+    /// The logs of these numbers, sorted by name; the last one of several of a name.
     pub fn sorted(numbers: impl IntoIterator<Item = (String, f64)>) -> Self {
         let mut logs: Vec<_> = numbers.into_iter().collect();
+        logs.reverse();
         logs.sort_by(|a, b| a.0.cmp(&b.0));
+        logs.dedup_by(|a, b| a.0 == b.0);
         Self(logs)
     }
 

@@ -3,27 +3,32 @@
 use std::io;
 use std::io::IsTerminal;
 
-use cornet_error::{Result, err};
+use cornet_error::{Result, err, fail};
 use cornet_ops::{backend, with_backend};
-use cornet_runtime::Concrete;
-use cornet_tensor::{Array, Shape};
+use cornet_tensor::{Array, DType, Shape};
 
-use super::data::{Batches, Data, IntoArrays};
+use super::arrays::IntoArrays;
+use super::batches::{Batch, Batches, Pass, Source};
+use super::feed::Feed;
+use super::options::batch_size;
 use super::progress::{ProgbarOptions, Progress, Verbose};
-use super::step;
+use super::runner::{Kind, Runner};
+use super::samples::Samples;
 use crate::callbacks::{Callback, CallbackList, Run};
 use crate::models::Model;
+use crate::shape::PartialShape;
 
 /// Options of `predict`.
 pub struct PredictOptions<'a> {
-    batch_size: usize,
+    batch_size: Option<usize>,
+    steps: Option<usize>,
     verbose: Verbose,
     callbacks: CallbackList<'a>,
 }
 
 impl Default for PredictOptions<'_> {
     fn default() -> Self {
-        Self { batch_size: 32, verbose: Verbose::Silent, callbacks: CallbackList::new() }
+        Self { batch_size: None, steps: None, verbose: Verbose::Silent, callbacks: CallbackList::new() }
     }
 }
 
@@ -33,10 +38,17 @@ impl<'a> PredictOptions<'a> {
         Self::default()
     }
 
-    /// How many samples are predicted at once; by default 32.
+    /// How many samples are predicted at once; by default 32, or what `steps` makes of the samples.
     #[must_use]
     pub fn batch_size(mut self, batch_size: usize) -> Self {
-        self.batch_size = batch_size;
+        self.batch_size = Some(batch_size);
+        self
+    }
+
+    /// How many batches are predicted; by default all.
+    #[must_use]
+    pub fn steps(mut self, steps: usize) -> Self {
+        self.steps = Some(steps);
         self
     }
 
@@ -59,42 +71,70 @@ impl<'a> PredictOptions<'a> {
 ///
 /// # Errors
 /// `empty_data`, or what does not fit.
-pub fn predict(model: &dyn Model, x: &dyn IntoArrays, mut options: PredictOptions<'_>) -> Result<Vec<Array>> {
-    let data = Data::new(x, None)?;
-    model.build_for(&model.input_shapes().unwrap_or_else(|| data.input_shapes()))?;
-    let samples = data.len();
-    let mut batches = Batches::new(data, options.batch_size)?;
-    let (full, last) = batches.types();
-    let function = |types: &[_]| {
-        model.trainer().predict.get(types, || Concrete::trace("predict", types, |x| step::predict(model, x)))
+pub fn predict(model: &dyn Model, x: &dyn IntoArrays, options: PredictOptions<'_>) -> Result<Vec<Array>> {
+    let samples = Samples::new(x, &(), None)?;
+    let count = samples.len();
+    let size = batch_size(options.batch_size, options.steps, count);
+    let expected = options.steps.map_or(count, |steps| count.min(steps.saturating_mul(size)));
+    pass_over(model, &mut samples.batches(size)?, options, expected)
+}
+
+/// The predictions of a model for batches, output by output.
+///
+/// # Errors
+/// As [`predict`]; `shape_mismatch` for batches whose predictions cannot be put behind each other.
+pub fn predict_on(model: &dyn Model, batches: &mut dyn Batches, options: PredictOptions<'_>) -> Result<Vec<Array>> {
+    pass_over(model, batches, options, 0)
+}
+
+/// Builds the model for a batch, unless it is.
+pub(super) fn build_for(model: &dyn Model, batch: &Batch) -> Result<()> {
+    if let Some(shapes) = model.input_shapes() {
+        return model.build_for(&shapes);
+    }
+    let (layout, arguments) = Feed::new(model, None)?.arguments(batch)?;
+    let inputs = arguments[..layout.inputs].iter();
+    model.build_for(&inputs.map(|a| PartialShape::of_batch(a.shape())).collect::<Vec<_>>())
+}
+
+fn pass_over(
+    model: &dyn Model,
+    batches: &mut dyn Batches,
+    options: PredictOptions<'_>,
+    expected: usize,
+) -> Result<Vec<Array>> {
+    let PredictOptions { steps, verbose, mut callbacks, .. } = options;
+    if steps == Some(0) {
+        fail!(InvalidArgument, "steps: expected at least 1, found 0");
+    }
+    let mut source = Source::new(batches);
+    let Some(first) = source.peek(Pass { epoch: 0, key: None })? else {
+        return Err(err!(EmptyData, "predict: expected batches, found none"));
     };
-    let (full, last) = (function(&full)?, last.map(|types| function(&types)).transpose()?);
-    let mut results = Vec::new();
-    let mut done = 0;
-    let mut progress = display(options.verbose, batches.steps());
-    let state = Run::new(model, 1, batches.steps());
-    let callbacks = &mut options.callbacks;
+    build_for(model, &first)?;
+    let mut feed = Feed::new(model, None)?;
+    let mut runner = Runner::new(model, None, Kind::Predict);
+    let (layout, arguments) = feed.arguments(&inputs_of(first))?;
+    runner.prepare(&layout, &arguments)?;
+    drop(arguments);
+    let known = steps.or(source.batches());
+    let mut progress = display(verbose, known);
+    let state = Run::new(model, 1, known.unwrap_or(0));
+    let mut results = Rows::new(expected);
     let mut run = || -> Result<()> {
-        let mut outputs = Vec::new();
         callbacks.on_predict_begin(&state)?;
-        for step in 0..batches.steps() {
+        let mut step = 0;
+        while steps.is_none_or(|steps| step < steps) {
+            let Some(batch) = source.next()? else { break };
             callbacks.on_predict_batch_begin(&state, step)?;
-            let (is_last, arguments) = batches.load(step);
-            let function = if is_last { last.as_ref().unwrap_or(&full) } else { &full };
-            function.run(&arguments, &mut outputs)?;
-            if results.is_empty() {
-                results = outputs.iter().map(|batch| whole(batch, samples)).collect::<Result<Vec<Array>>>()?;
-            }
-            for (result, batch) in results.iter_mut().zip(&outputs) {
-                let row = batch.bytes().len() / batch.shape()[0].max(1);
-                let bytes = batch.bytes();
-                result.bytes_mut()[done * row..][..bytes.len()].copy_from_slice(bytes);
-            }
-            done += arguments[0].shape()[0];
+            let (layout, arguments) = feed.arguments(&inputs_of(batch))?;
+            runner.run(&layout, &arguments)?;
+            results.add(&runner.outputs)?;
             callbacks.on_predict_batch_end(&state, step)?;
+            step += 1;
             // A display that fails is no reason to stop.
             if progress.is_due() {
-                let _ = progress.step(step as u64 + 1, &[]);
+                let _ = progress.step(step as u64, &[]);
             }
         }
         let _ = progress.end(&[]);
@@ -104,22 +144,84 @@ pub fn predict(model: &dyn Model, x: &dyn IntoArrays, mut options: PredictOption
     };
     let (chosen, mut outcome) = (backend(), Ok(()));
     chosen.enter(&mut || outcome = with_backend(chosen, &mut run));
-    outcome.map(|()| results)
+    outcome.and_then(|()| results.whole())
+}
+
+/// The batch without what predictions take no notice of.
+fn inputs_of(batch: Batch) -> Batch {
+    Batch { x: batch.x, ..Batch::default() }
 }
 
 /// A progress bar on standard error.
-pub(super) fn display(verbose: Verbose, steps: usize) -> Progress<io::Stderr> {
+pub(super) fn display(verbose: Verbose, steps: Option<usize>) -> Progress<io::Stderr> {
     let out = io::stderr();
     let options = ProgbarOptions::for_output(verbose, out.is_terminal());
-    Progress::new(out, options, 1, Some(steps as u64))
+    Progress::new(out, options, 1, steps.map(|steps| steps as u64))
 }
 
-/// An array for the outputs of all samples, like those of a batch.
-fn whole(batch: &Array, samples: usize) -> Result<Array> {
+/// The outputs of batches, put behind each other in arrays that have room for as many samples as are expected and grow
+/// where there are more.
+struct Rows {
+    arrays: Vec<Array>,
+    room: usize,
+    done: usize,
+}
+
+impl Rows {
+    fn new(expected: usize) -> Self {
+        Self { arrays: Vec::new(), room: expected, done: 0 }
+    }
+
+    fn add(&mut self, batch: &[Array]) -> Result<()> {
+        let count = batch.first().and_then(|a| a.shape().first().copied()).unwrap_or(0);
+        if self.arrays.is_empty() {
+            self.room = self.room.max(count);
+            self.arrays = batch.iter().map(|a| with_rows(a, self.room)).collect::<Result<_>>()?;
+        }
+        if self.done + count > self.room {
+            self.resize((self.done + count).max(2 * self.room))?;
+        }
+        for (whole, batch) in self.arrays.iter_mut().zip(batch) {
+            let is_alike = batch.shape().rank() > 0 && batch.shape()[1..] == whole.shape()[1..];
+            if !is_alike || batch.shape()[0] != count || batch.dtype() != whole.dtype() {
+                return Err(err!(ShapeMismatch, "predict: expected batches alike, found {}", batch.shape())
+                    .operand("before", whole.shape())
+                    .help("predict batch by batch with predict_on_batch"));
+            }
+            let row = batch.bytes().len() / count.max(1);
+            whole.bytes_mut()[self.done * row..][..batch.bytes().len()].copy_from_slice(batch.bytes());
+        }
+        self.done += count;
+        Ok(())
+    }
+
+    fn resize(&mut self, rows: usize) -> Result<()> {
+        for array in &mut self.arrays {
+            let mut other = with_rows(array, rows)?;
+            let kept = other.bytes().len().min(array.bytes().len());
+            other.bytes_mut()[..kept].copy_from_slice(&array.bytes()[..kept]);
+            *array = other;
+        }
+        self.room = rows;
+        Ok(())
+    }
+
+    fn whole(mut self) -> Result<Vec<Array>> {
+        if self.done != self.room {
+            self.resize(self.done)?;
+        }
+        Ok(self.arrays)
+    }
+}
+
+/// An array like this one of so many rows.
+fn with_rows(batch: &Array, rows: usize) -> Result<Array> {
     match batch.shape()[..] {
+        _ if batch.dtype() == DType::Str => Err(err!(Unsupported, "predict: expected numbers, found strings")
+            .help("predict batch by batch with predict_on_batch")),
         [_, ref rest @ ..] => {
-            let shape: Shape = [samples].into_iter().chain(rest.iter().copied()).collect();
-            Ok(Array::zeros(batch.dtype(), shape))
+            let shape: Shape = [rows].into_iter().chain(rest.iter().copied()).collect();
+            Array::try_zeros(batch.dtype(), shape)
         }
         [] => Err(err!(RankMismatch, "predict: expected outputs with one row a sample, found a scalar")),
     }
