@@ -10,7 +10,10 @@ use super::outline::{Outline, SummaryOptions, count, sum};
 use super::summary_table::{Summary, WeightCount};
 use crate::arg::Arg;
 use crate::layers::layer::located;
-use crate::layers::{Arguments, Call, Context, InputSpec, Layer, LayerBase, Masks, Outputs, Tensors, Weight, Weights};
+
+use crate::layers::{
+    self, Arguments, Call, Context, InputSpec, Layer, LayerBase, Masks, Outputs, Tensors, Weight, Weights,
+};
 use crate::losses::Loss;
 use crate::metrics::{Metric, Metrics};
 use crate::optimizers::{Optimizer, OptimizerArg};
@@ -41,17 +44,23 @@ pub trait Model: Layer {
     /// How it is trained.
     fn trainer(&self) -> &Trainer;
 
-    /// Its layers, without entries.
-    fn layers(&self) -> Vec<Arc<dyn Layer>>;
+    /// Its layers, without entries; by default its parts.
+    fn layers(&self) -> Vec<Arc<dyn Layer>> {
+        self.parts().into_iter().map(|(_, part)| part).collect()
+    }
 
     /// Builds it for inputs of these shapes, unless it is built.
     ///
     /// # Errors
     /// A wrong argument of a layer; layers that do not fit each other.
-    fn build_for(&self, inputs: &[PartialShape]) -> Result<()>;
+    fn build_for(&self, inputs: &[PartialShape]) -> Result<()> {
+        layers::build(self.as_model(), inputs, "", &self.seeds())
+    }
 
     /// The shapes it takes, if it is built.
-    fn input_shapes(&self) -> Option<Vec<PartialShape>>;
+    fn input_shapes(&self) -> Option<Vec<PartialShape>> {
+        self.base().is_built().then(|| self.base().build_shapes().to_vec())
+    }
 
     /// The names of the inputs, which arrays may be given by.
     fn entry_names(&self) -> Vec<String> {

@@ -170,11 +170,6 @@ impl SampleBatches {
         self.samples.len().div_ceil(self.batch_size)
     }
 
-    /// The number of samples.
-    pub fn samples(&self) -> usize {
-        self.samples.len()
-    }
-
     /// Brings batch `step` into its arrays.
     fn load(&mut self, step: usize) -> Batch {
         let first = step * self.batch_size;
