@@ -46,16 +46,17 @@ pub(crate) fn unknown(what: &str, found: &str, known: &[&str]) -> cornet_error::
 
 /// The name that was most likely meant: one that differs by few letters, if there is one.
 pub(crate) fn closest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
-    let far = |name: &str| name.len().max(found.len()) / 3 + 1;
-    let near = known.iter().map(|name| (distance(found, name), *name)).filter(|(d, name)| *d <= far(name).min(3));
-    near.min_by_key(|(d, _)| *d).map(|(_, name)| name)
+    let lower = found.to_lowercase();
+    let far = |name: &str| (name.len().max(found.len()) / 3 + 1).min(3);
+    let near = known.iter().map(|name| (distance(&lower, &name.to_lowercase()), distance(found, name), *name));
+    near.filter(|(d, _, name)| *d <= far(name)).min_by_key(|(d, exact, _)| (*d, *exact)).map(|(.., name)| name)
 }
 
-/// How many letters have to be put in, taken out or changed to get from one word to the other, upper case or lower.
+/// How many letters have to be put in, taken out or changed to get from one word to the other.
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.to_lowercase().chars().collect();
+    let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.to_lowercase().chars().enumerate() {
+    for (i, x) in a.chars().enumerate() {
         let mut diagonal = row[0];
         row[0] = i + 1;
         for (j, y) in b.iter().enumerate() {
@@ -75,7 +76,8 @@ mod tests {
     fn a_misspelt_name_is_found_again() {
         let known = ["accuracy", "mae", "mse", "mean_squared_error"];
         assert_eq!(closest("acuracy", &known), Some("accuracy"));
-        assert_eq!(closest("MSE", &known), Some("mse"));
+        assert_eq!(closest("MSE", &["MeanSquaredError", "mse"]), Some("mse"));
+        assert_eq!(closest("acuracy", &["Accuracy", "accuracy"]), Some("accuracy"));
         assert_eq!(closest("mean_squared_eror", &known), Some("mean_squared_error"));
         assert_eq!(closest("perplexity", &known), None);
     }

@@ -120,7 +120,8 @@ pub fn compute_loss(model: &dyn Model, data: &StepData, outputs: &Outputs, conte
         let value = of.loss.call_weighted(y_true, y_pred, given(&data.sample_weight, of.output), mask)?;
         let value = value.error().map_or(Ok(value.clone()), |error| Err(error.clone()))?;
         if let Some(tracker) = &of.tracker {
-            tracker.update(&value, y_pred.shape()?.first().copied().unwrap_or(1))?;
+            // Each batch counts alike, however many samples it has, as in Keras on TensorFlow.
+            tracker.update(&value, 1)?;
         }
         terms.push(match of.weight {
             Some(weight) => value * weight,
