@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use cornet_cpu as _;
 use cornet_error::Result;
-use cornet_nn::layers::{
-    Call, Context, Dense, Input, Layer, LayerBase, Tensors, Weights, apply, build,
-};
+use cornet_nn::layers::{Call, Context, Dense, Input, Layer, LayerBase, Tensors, Weights, apply, build};
 use cornet_nn::metrics::{Mean, Metric};
 use cornet_nn::models::{BoxedModel, Functional, Model, Sequential, Symbolic};
 use cornet_nn::optimizers::{Sgd, apply_gradients};
@@ -149,7 +147,9 @@ fn run(case: &Value, wrong: &mut Vec<String>) -> Result<()> {
         wrong.extend(far(name, logs.iter().map(|(k, v)| (k, vec![v])), &case["train_on_batch"], tolerance));
         let logs = model.test_on_batch_with(&x, &y, weights)?;
         wrong.extend(far(name, logs.iter().map(|(k, v)| (k, vec![v])), &case["test_on_batch"], tolerance));
-        for (found, expected) in model.predict_on_batch(&x)?.iter().zip(Data(case["predict_on_batch"].clone()).arrays()?) {
+        for (found, expected) in
+            model.predict_on_batch(&x)?.iter().zip(Data(case["predict_on_batch"].clone()).arrays()?)
+        {
             let (found, expected) = (found.to_f64()?, expected.to_f64()?);
             assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < tolerance), "{name}: predictions");
         }

@@ -104,7 +104,12 @@ fn listed(outputs: &[String]) -> String {
 /// The error of a count that is not that of the outputs.
 pub(crate) fn count_mismatch(what: &str, outputs: &[String], found: usize) -> Error {
     let each = if outputs.len() == 1 { "output" } else { "outputs" };
-    err!(InvalidArgument, "{what}: expected {}, one for each of the {each} {}, found {found}", outputs.len(), listed(outputs))
+    err!(
+        InvalidArgument,
+        "{what}: expected {}, one for each of the {each} {}, found {found}",
+        outputs.len(),
+        listed(outputs)
+    )
 }
 
 /// The error of a name that no output has.

@@ -66,8 +66,12 @@ pub fn fit(model: &dyn Model, x: &dyn IntoArrays, y: &dyn IntoArrays, mut option
 pub fn fit_on(model: &dyn Model, batches: &mut dyn Batches, mut options: FitOptions<'_>) -> Result<History> {
     let compiled = model.trainer().compiled().ok_or_else(|| not_compiled(model, "fit"))?;
     if options.validation_split != 0.0 {
-        return Err(err!(InvalidArgument, "validation_split: expected 0 for batches, found {}", options.validation_split)
-            .help("give validation_data or validation_batches"));
+        return Err(err!(
+            InvalidArgument,
+            "validation_split: expected 0 for batches, found {}",
+            options.validation_split
+        )
+        .help("give validation_data or validation_batches"));
     }
     if options.sample_weight.is_some() {
         return Err(err!(InvalidArgument, "sample_weight: expected none for batches, found some")
@@ -75,7 +79,8 @@ pub fn fit_on(model: &dyn Model, batches: &mut dyn Batches, mut options: FitOpti
     }
     let mut validation = match &options.validation {
         Validation::Arrays(x, y, weights) => {
-            let found = Samples::new(*x, *y, *weights).and_then(|found| check(model, &compiled, &found).map(|()| found));
+            let found =
+                Samples::new(*x, *y, *weights).and_then(|found| check(model, &compiled, &found).map(|()| found));
             let found = found.map_err(|e| e.within("validation_data"))?;
             let asked = options.validation_batch_size.or(options.batch_size);
             let size = batch_size(asked, options.validation_steps, found.len());
@@ -153,7 +158,8 @@ fn train(
     if matches!(options.validation_when, When::Every(0)) {
         fail!(InvalidArgument, "validation_freq: expected at least 1, found 0");
     }
-    for (what, steps) in [("steps_per_epoch", options.steps_per_epoch), ("validation_steps", options.validation_steps)] {
+    for (what, steps) in [("steps_per_epoch", options.steps_per_epoch), ("validation_steps", options.validation_steps)]
+    {
         if steps == Some(0) {
             fail!(InvalidArgument, "{what}: expected at least 1, found 0");
         }

@@ -66,7 +66,8 @@ impl<'a> Runner<'a> {
             types.len() == arguments.len()
                 && types.iter().zip(arguments).all(|(t, a)| t.dtype == a.dtype() && t.shape == *a.shape())
         };
-        let found = self.recent.iter().find(|(known, types, _)| fits(types) && (Arc::ptr_eq(known, layout) || known == layout));
+        let found =
+            self.recent.iter().find(|(known, types, _)| fits(types) && (Arc::ptr_eq(known, layout) || known == layout));
         if let Some((.., function)) = found {
             return Ok(function.clone());
         }

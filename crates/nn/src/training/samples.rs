@@ -125,8 +125,12 @@ pub(crate) fn class_weights(targets: &Fields, weights: &Fields, of_classes: &[(i
             values.chunks(classes).map(first_greatest).collect()
         }
         _ => {
-            return Err(err!(ShapeMismatch, "class_weight: expected one class a sample, found y of {}", target.shape())
-                .help("give sample_weight with a weight for each value instead"));
+            return Err(err!(
+                ShapeMismatch,
+                "class_weight: expected one class a sample, found y of {}",
+                target.shape()
+            )
+            .help("give sample_weight with a weight for each value instead"));
         }
     };
     let weight = |class: &i64| of_classes.iter().find(|(known, _)| known == class).map_or(1.0, |(_, weight)| *weight);

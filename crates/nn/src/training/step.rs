@@ -133,7 +133,8 @@ pub fn compute_loss(model: &dyn Model, data: &StepData, outputs: &Outputs, conte
     terms.extend(weights.iter().filter_map(|w| w.regularizer.map(|r| r.penalty(&w.variable.read()))));
     let total = terms.into_iter().reduce(|sum, loss| sum + loss);
     let total = total.ok_or_else(|| {
-        err!(InvalidArgument, "loss: expected one in compile, found none").help("no loss to compute: give compile a loss")
+        err!(InvalidArgument, "loss: expected one in compile, found none")
+            .help("no loss to compute: give compile a loss")
     })?;
     total.error().map_or(Ok(total.clone()), |error| Err(error.clone()))
 }
