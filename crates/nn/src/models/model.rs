@@ -155,7 +155,7 @@ pub trait Model: Layer {
     /// the outputs.
     fn compile_with(&self, options: CompileOptions) -> Result<()> {
         let compiled = Compiled::new(options, self.output_names())?;
-        self.trainer().set(compiled);
+        self.trainer().set(compiled.for_policy(self.base().policy()));
         Ok(())
     }
 

@@ -11,10 +11,11 @@ use cornet_tensor::Shape;
 use super::compile::{CompileOptions, PerOutput};
 use super::feed::Layout;
 use super::{Logs, Traced};
+use crate::dtype_policy::DTypePolicy;
 use crate::losses::{Loss, Reduction};
 use crate::metrics::{Mean, Metric, MetricArg, Metrics, check_word};
 use crate::models::Model;
-use crate::optimizers::Optimizer;
+use crate::optimizers::{LossScaleOptimizer, Optimizer, OptimizerArg};
 use crate::shape::PartialShape;
 
 /// How many signatures a model keeps compiled functions for.
@@ -161,9 +162,15 @@ impl Compiled {
         })
     }
 
-    /// With the optimizer wrapped in one that scales the loss.
-    pub(crate) fn with_optimizer(self, optimizer: Arc<dyn Optimizer>) -> Self {
-        Self { optimizer, ..self }
+    /// For a model of this policy: with `mixed_float16`, whose gradients may be too small for their dtype, the loss is
+    /// scaled unless `compile` was told otherwise.
+    pub(crate) fn for_policy(mut self, policy: &DTypePolicy) -> Self {
+        let is_scaled = self.optimizer.class_name() == "LossScaleOptimizer";
+        if self.options.auto_scale_loss && policy.name() == "mixed_float16" && !is_scaled {
+            let inner = OptimizerArg(self.optimizer);
+            self.optimizer = Arc::new(LossScaleOptimizer::new(inner).name("loss_scale_optimizer"));
+        }
+        self
     }
 
     /// What `compile` was given.
