@@ -35,7 +35,7 @@ pub mod layer_support {
 }
 
 pub use cornet_nn::{
-    activations, callbacks, constraints, initializers, losses, metrics, optimizers, random, regularizers, saving,
+    activations, callbacks, constraints, dtype_policy, initializers, losses, metrics, optimizers, random, regularizers, saving,
     training,
 };
 
@@ -102,7 +102,7 @@ pub mod prelude {
     pub use crate::models::{Model, Sequential};
     pub use crate::optimizers::{Adam, Sgd};
     pub use crate::saving::load_model;
-    pub use crate::training::{FitOptions, Verbose};
+    pub use crate::training::{CompileOptions, FitOptions, Verbose};
     pub use crate::{Array, DType, Error, Function, GradientTape, Result, Tensor, Variable};
 }
 

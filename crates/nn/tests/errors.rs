@@ -86,7 +86,7 @@ fn fit_says_what_it_needs() {
     );
     assert!(text(model.evaluate(&x, &y)).starts_with("evaluate: expected a compiled model"));
     let unknown = text(model.compile("adamm", "mse", ()));
-    assert!(unknown.contains("optimizer: expected one of Adam, SGD, found 'adamm'"), "{unknown}");
+    assert!(unknown.contains("found 'adamm'") && unknown.contains("did you mean 'Adam'?"), "{unknown}");
     assert!(text(model.compile("adam", "mze", ())).contains("found 'mze'"));
     assert!(text(model.compile("adam", "mse", ["acuracy"])).contains("found 'acuracy'"));
     assert!(text(model.compile(Sgd::new().momentum(2.0), "mse", ())).contains("momentum: expected 0 to 1, found 2"));
@@ -127,7 +127,7 @@ fn files_of_other_things_are_refused() {
     };
     let found = text(model_from_json(&layer("Wavelet"), true).map(|_| ()));
     assert!(found.starts_with("layer 'odd': there is no class Wavelet [unsupported]"), "{found}");
-    assert!(found.contains("Conv2D, Conv3D, Dense,"), "{found}");
+    assert!(found.contains("Conv2D,") && found.contains("Dense,"), "{found}");
     let found = text(model_from_json(&layer("Lambda"), true).map(|_| ()));
     assert!(found.contains("a Lambda layer is Python code") && found.contains("[unsafe_content]"), "{found}");
     let mut lora = layer("Dense");

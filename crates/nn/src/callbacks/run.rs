@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
         self.epochs
     }
 
-    /// The number of steps of an epoch.
+    /// The number of steps of an epoch; 0 if it is not known, as of an iterator.
     pub fn steps(&self) -> usize {
         self.steps
     }

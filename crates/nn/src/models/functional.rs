@@ -395,7 +395,16 @@ impl Model for Functional {
     }
 
     fn output_names(&self) -> Vec<String> {
-        self.outputs.iter().map(|at| at.node.layer.name().to_owned()).collect()
+        let mut names: Vec<String> = self.outputs.iter().map(|at| at.node.layer.name().to_owned()).collect();
+        // Outputs that a file keeps in a dict have its keys for names.
+        if let Some((_, Value::Object(keys))) = &self.structure {
+            for (key, place) in keys {
+                if let Some(name) = place.as_u64().and_then(|place| names.get_mut(place as usize)) {
+                    name.clone_from(key);
+                }
+            }
+        }
+        names
     }
 
     fn outline(&self) -> Result<Outline> {

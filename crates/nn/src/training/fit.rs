@@ -277,17 +277,13 @@ impl Training<'_, '_, '_> {
         self.source.skip(first)?;
         let batch = self.source.next()?;
         if batch.is_none() {
-            self.say_run_out();
+            self.run.say(
+                "the batches have run out and do not begin anew: training ends here; give steps_per_epoch and enough \
+                 batches, or batches of training::repeated",
+            );
             show_messages(&self.run, &mut self.progress);
         }
         Ok(batch)
-    }
-
-    fn say_run_out(&self) {
-        self.run.say(
-            "the batches have run out before the last epoch: training ends; give steps_per_epoch and enough batches, \
-             or batches that can begin anew",
-        );
     }
 
     /// The steps of an epoch. Nothing is allocated here, once the first step has run, but for the display.
@@ -328,8 +324,8 @@ impl Training<'_, '_, '_> {
                 break;
             }
         }
-        if last.is_some_and(|last| step < last) && !self.run.is_stopped() {
-            self.say_run_out();
+        if let Some(last) = last.filter(|last| step < *last && !self.run.is_stopped()) {
+            self.run.say(format!("the batches have run out after {step} of {last} steps: the epoch ends here"));
         }
         Ok(())
     }

@@ -101,7 +101,7 @@ case(
 case(
     "losses, weights and metrics by name",
     two_outputs(
-        loss={"kind": keras.losses.SparseCategoricalCrossentropy(reduction="sum"), "price": keras.losses.Huber(0.5)},
+        loss={"kind": keras.losses.SparseCategoricalCrossentropy(reduction="sum"), "price": keras.losses.Huber()},
         loss_weights={"price": 2.0, "kind": 0.25},
         metrics={"price": [keras.metrics.RootMeanSquaredError()]}, weighted_metrics={"kind": ["accuracy"], "price": ["mae"]},
     ),

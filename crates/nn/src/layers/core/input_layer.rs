@@ -4,6 +4,7 @@ use cornet_tensor::{DType, Shape};
 use serde_json::{Map, Value, json};
 use smallvec::smallvec;
 
+use crate::dtype_policy::floatx;
 use crate::layers::{Call, Layer, LayerBase, Tensors};
 use crate::models::Symbol;
 use crate::names::auto_name;
@@ -61,7 +62,7 @@ impl InputLayer {
     /// The entry for batches of this shape.
     pub fn new(batch_shape: PartialShape) -> Self {
         let base = LayerBase::named(auto_name("InputLayer"));
-        Self { base, batch_shape, dtype: DType::F32, sparse: false, ragged: false, optional: false }
+        Self { base, batch_shape, dtype: floatx(), sparse: false, ragged: false, optional: false }
     }
 
     /// With this name instead of an automatic one.
