@@ -130,14 +130,14 @@ fn files_of_other_things_are_refused() {
     assert!(found.contains("Conv2D,") && found.contains("Dense,"), "{found}");
     let found = text(model_from_json(&layer("Lambda"), true).map(|_| ()));
     assert!(found.contains("a Lambda layer is Python code") && found.contains("[unsafe_content]"), "{found}");
-    let mut lora = layer("Dense");
-    lora["config"]["layers"][0]["config"] = json!({"name": "odd", "units": 3, "lora_rank": 4});
+    let mut odd = layer("Dense");
+    odd["config"]["layers"][0]["config"] = json!({"name": "odd", "units": 3, "sparsity": 4});
     assert!(
-        text(model_from_json(&lora, true).map(|_| ())).contains("Dense.lora_rank: expected nothing or null, found 4")
+        text(model_from_json(&odd, true).map(|_| ())).contains("Dense.sparsity: expected nothing or null, found 4")
     );
-    lora["config"]["layers"][0]["config"] = json!({"name": "odd", "units": "many"});
+    odd["config"]["layers"][0]["config"] = json!({"name": "odd", "units": "many"});
     assert!(
-        text(model_from_json(&lora, true).map(|_| ()))
+        text(model_from_json(&odd, true).map(|_| ()))
             .contains("Dense.units: expected a non-negative integer, found \"many\"")
     );
     assert!(text(load_model("/nowhere/model.keras").map(|_| ())).contains("[not_found]"));

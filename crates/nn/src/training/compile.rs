@@ -363,7 +363,10 @@ impl CompileOptions {
 }
 
 fn metrics_to_json(metrics: &Metrics) -> Value {
-    metrics.0.iter().map(MetricArg::to_json).collect()
+    match &metrics.0[..] {
+        [] => Value::Null,
+        metrics => metrics.iter().map(MetricArg::to_json).collect(),
+    }
 }
 
 /// The metrics of a file. A list whose members are no lists is one of metrics, for whatever outputs there are.
