@@ -1,6 +1,7 @@
 //! Checks and chores of the workspace: `cargo xtask check` is what a change must pass.
 
 mod codes;
+mod coverage;
 mod layers;
 mod programs;
 mod pure;
@@ -16,6 +17,7 @@ usage: cargo xtask <task>
   layers    checks which crate depends on which
   pure      checks that the default build needs no C compiler and nothing of the system
   codes     writes docs/errors.md from the table of codes; `codes --check` only says whether it is current
+  coverage  writes docs/coverage.md, which names of Keras there are; `coverage --check` only says whether it is current
   clippy    clippy over everything, warnings are errors
   test      the tests, as the README runs them
   doc       builds the documentation, warnings are errors
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
         ["pure"] => pure::check(),
         ["codes"] => codes::write(),
         ["codes", "--check"] => codes::check(),
+        ["coverage"] => coverage::write(),
+        ["coverage", "--check"] => coverage::check(),
         ["clippy"] => steps::clippy(),
         ["test"] => steps::test(),
         ["doc"] => steps::document(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use crate::{codes, layers, programs, pure};
+use crate::{codes, coverage, layers, programs, pure};
 
 /// What failed, for a person.
 pub type Outcome = Result<(), String>;
@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     ("layers", layers::check),
     ("pure", pure::check),
     ("codes", codes::check),
+    ("coverage", coverage::check),
     ("clippy", clippy),
     ("test", test),
     ("examples", programs::run_examples),

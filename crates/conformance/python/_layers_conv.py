@@ -77,10 +77,7 @@ def separable(r, name):
     return Case(layer, r.floats(*spatial(rank, kwargs.get("data_format"), r=r)))
 
 
-POOLS = [f"{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)]
-
-
-@samples(*POOLS)
+@samples("MaxPooling1D", "MaxPooling2D", "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D")
 def pool(r, name):
     rank = int(name[-2])
     kwargs = r.some(strides=[1, 2, 3], padding=["same"])
@@ -90,7 +87,8 @@ def pool(r, name):
     return Case(r.make(name, size, **kwargs), r.separate(*spatial(rank, kwargs.get("data_format"), r=r)))
 
 
-@samples(*[f"Global{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)])
+@samples("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
+         "GlobalAveragePooling3D")
 def global_pool(r, name):
     rank = int(name[-2])
     kwargs = r.some(keepdims=[True], data_format=["channels_first", "channels_last"])
@@ -101,7 +99,8 @@ def global_pool(r, name):
     return Case(r.make(name, **kwargs), r.separate(*shape), masks=masks)
 
 
-@samples(*[f"Adaptive{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)])
+@samples("AdaptiveMaxPooling1D", "AdaptiveMaxPooling2D", "AdaptiveMaxPooling3D", "AdaptiveAveragePooling1D",
+         "AdaptiveAveragePooling2D", "AdaptiveAveragePooling3D")
 def adaptive_pool(r, name):
     rank = int(name[-2])
     kwargs = r.some(data_format=["channels_first", "channels_last"])
