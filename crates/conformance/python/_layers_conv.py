@@ -4,6 +4,10 @@ from _layers_basic import PLAIN, spatial
 from _samples import Case, samples
 
 
+UNLIKE = 10
+"""Channels unlike any width: where both are equal, Keras with TensorFlow adds the bias of channels_first to the width."""
+
+
 def conv_arguments(r, rank, strides=True):
     """Strides and dilation, of which only one may be above 1; padding; format."""
     kwargs = r.some(padding=["same"], activation=PLAIN, use_bias=[False], activity_regularizer=["l2"])
@@ -21,9 +25,9 @@ def conv(r, name):
     kwargs = conv_arguments(r, rank)
     if rank == 1 and r.flag(0.3):
         kwargs["padding"] = "causal"
-    if r.flag(0.3) and not r.policy:
-        kwargs["data_format"] = "channels_first"
     filters, channels = r.int(1, 4), r.int(1, 3)
+    if r.flag(0.3) and not r.policy:
+        kwargs["data_format"], filters = "channels_first", UNLIKE
     if rank < 3 and "dilation_rate" not in kwargs and not r.policy and r.flag(0.3):
         groups = r.int(2, 3)
         kwargs["groups"], filters, channels = groups, filters * groups, channels * groups
@@ -44,10 +48,11 @@ def conv_transpose(r, name):
             kwargs["output_padding"] = r.int(0, stride - 1)
     elif kind == "dilation" and rank < 3:
         kwargs["dilation_rate"] = 2
+    filters = r.int(1, 4)
     if r.flag(0.3) and kind != "dilation":
-        kwargs["data_format"] = "channels_first"
+        kwargs["data_format"], filters = "channels_first", 2 * UNLIKE
     size = r.one(2, 3, tuple(r.int(1, 3) for _ in range(rank)))
-    layer = r.make(name, r.int(1, 4), size, **kwargs, **r.weights("kernel", "bias"))
+    layer = r.make(name, filters, size, **kwargs, **r.weights("kernel", "bias"))
     return Case(layer, r.floats(*spatial(rank, kwargs.get("data_format"), low=3, high=5, r=r)))
 
 
@@ -58,10 +63,11 @@ def depthwise(r, name):
     kind = r.one("strides", "dilation", "none")
     if kind != "none":
         kwargs["strides" if kind == "strides" else "dilation_rate"] = 2
+    channels = 3
     if r.flag(0.3) and not r.policy:
-        kwargs["data_format"] = "channels_first"
+        kwargs["data_format"], channels = "channels_first", UNLIKE
     layer = r.make(name, r.one(2, 3, (2,) * rank), **kwargs, **r.weights("depthwise", "bias"))
-    return Case(layer, r.floats(*spatial(rank, kwargs.get("data_format"), r=r)))
+    return Case(layer, r.floats(*spatial(rank, kwargs.get("data_format"), channels=channels, r=r)))
 
 
 @samples("SeparableConv1D", "SeparableConv2D")
@@ -71,9 +77,10 @@ def separable(r, name):
     kind = r.one("strides", "dilation", "none")
     if kind != "none":
         kwargs["strides" if kind == "strides" else "dilation_rate"] = 2
+    filters = r.int(1, 4)
     if r.flag(0.3):
-        kwargs["data_format"] = "channels_first"
-    layer = r.make(name, r.int(1, 4), r.one(2, 3), **kwargs, **r.weights("depthwise", "pointwise", "bias"))
+        kwargs["data_format"], filters = "channels_first", UNLIKE
+    layer = r.make(name, filters, r.one(2, 3), **kwargs, **r.weights("depthwise", "pointwise", "bias"))
     return Case(layer, r.floats(*spatial(rank, kwargs.get("data_format"), r=r)))
 
 

@@ -117,7 +117,8 @@ def conv_lstm(r, name):
     if kind != "none" and rank < 3:
         kwargs["strides" if kind == "strides" else "dilation_rate"] = 2
     if r.flag(0.25):
-        kwargs["data_format"] = "channels_first"
+        # Filters unlike any width: see UNLIKE in _layers_conv.py.
+        kwargs["data_format"], filters = "channels_first", 7
     time, sizes, channels = r.int(2, 3), [r.int(4, 5) for _ in range(rank)], r.int(1, 2)
     first = kwargs.get("data_format") == "channels_first"
     shape = (2, time, channels, *sizes) if first else (2, time, *sizes, channels)

@@ -164,6 +164,10 @@ fn answer(object: &Value, arrays: &Arrays, to: &mut Answer) -> Result<()> {
     if object["compiled"] == false {
         return Ok(());
     }
+    // Anew, since a layer may keep states that are no weights.
+    let layer = layer_from_json(&object["object"])?;
+    let layer = &*layer;
+    build(layer, &shapes, "", &Seeds::new(1))?;
     set_weights(layer, &values)?;
     match caught(|| run_compiled(layer, &case)) {
         Ok(found) => {
