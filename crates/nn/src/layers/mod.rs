@@ -60,8 +60,8 @@ pub use preprocessing::image::{
     RandomShear, RandomTranslation, RandomZoom, Resizing, Solarization,
 };
 pub use preprocessing::{
-    CategoryEncoding, Discretization, HashedCrossing, Hashing, IntegerLookup, Normalization, Rescaling, StringLookup,
-    TextVectorization,
+    CategoryEncoding, Discretization, HashedCrossing, Hashing, IntegerLookup, MelSpectrogram, Normalization, Pipeline,
+    Rescaling, STFTSpectrogram, StringLookup, TextVectorization,
 };
 pub use registry::{layer_from_json, register_layer};
 pub use regularization::{

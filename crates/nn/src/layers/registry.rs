@@ -18,15 +18,15 @@ use super::{
     GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D, GlobalMaxPooling1D, GlobalMaxPooling2D,
     GlobalMaxPooling3D, GroupNormalization, GroupQueryAttention, HashedCrossing, Hashing, Identity, InputLayer,
     IntegerLookup, LSTM, LSTMCell, Layer, LayerNormalization, LeakyReLU, Masking, MaxNumBoundingBoxes, MaxPooling1D,
-    MaxPooling2D, MaxPooling3D, Maximum, Minimum, MixUp, MultiHeadAttention, Multiply, Normalization, PReLU, Permute,
-    RMSNormalization, RNN, RandAugment, RandomBrightness, RandomColorDegeneration, RandomColorJitter, RandomContrast,
-    RandomCrop, RandomElasticTransform, RandomErasing, RandomFlip, RandomGaussianBlur, RandomGrayscale, RandomHue,
-    RandomInvert, RandomPerspective, RandomPosterization, RandomRotation, RandomSaturation, RandomSharpness,
-    RandomShear, RandomTranslation, RandomZoom, ReLU, RepeatVector, Rescaling, Reshape, Resizing, ReversibleEmbedding,
-    SeparableConv1D, SeparableConv2D, SimpleRNN, SimpleRNNCell, Softmax, Solarization, SpatialDropout1D,
-    SpatialDropout2D, SpatialDropout3D, SpectralNormalization, StackedRNNCells, StringLookup, Subtract,
-    TextVectorization, TimeDistributed, UnitNormalization, UpSampling1D, UpSampling2D, UpSampling3D, ZeroPadding1D,
-    ZeroPadding2D, ZeroPadding3D,
+    MaxPooling2D, MaxPooling3D, Maximum, MelSpectrogram, Minimum, MixUp, MultiHeadAttention, Multiply, Normalization,
+    PReLU, Permute, Pipeline, RMSNormalization, RNN, RandAugment, RandomBrightness, RandomColorDegeneration,
+    RandomColorJitter, RandomContrast, RandomCrop, RandomElasticTransform, RandomErasing, RandomFlip,
+    RandomGaussianBlur, RandomGrayscale, RandomHue, RandomInvert, RandomPerspective, RandomPosterization,
+    RandomRotation, RandomSaturation, RandomSharpness, RandomShear, RandomTranslation, RandomZoom, ReLU, RepeatVector,
+    Rescaling, Reshape, Resizing, ReversibleEmbedding, STFTSpectrogram, SeparableConv1D, SeparableConv2D, SimpleRNN,
+    SimpleRNNCell, Softmax, Solarization, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D, SpectralNormalization,
+    StackedRNNCells, StringLookup, Subtract, TextVectorization, TimeDistributed, UnitNormalization, UpSampling1D,
+    UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
 use crate::models::{Functional, Sequential};
 use crate::saving::config::Config;
@@ -120,6 +120,7 @@ layers! {
     MaxPooling2D
     MaxPooling3D
     Maximum
+    MelSpectrogram
     Minimum
     MixUp
     MultiHeadAttention
@@ -127,6 +128,7 @@ layers! {
     Normalization
     PReLU
     Permute
+    Pipeline
     RMSNormalization
     RNN
     RandAugment
@@ -156,6 +158,7 @@ layers! {
     Reshape
     Resizing
     ReversibleEmbedding
+    STFTSpectrogram
     SeparableConv1D
     SeparableConv2D
     Sequential
