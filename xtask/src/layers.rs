@@ -11,6 +11,7 @@ use crate::steps::{Outcome, cargo, output};
 const ORDER: &[&str] = &[
     "cornet-error",
     "cornet-archive",
+    "cornet-events",
     "cornet-hdf5",
     "cornet-plot",
     "cornet-kernels",
@@ -30,7 +31,7 @@ const ORDER: &[&str] = &[
     "xtask",
 ];
 
-const CONTAINERS: &[&str] = &["cornet-archive", "cornet-hdf5"];
+const CONTAINERS: &[&str] = &["cornet-archive", "cornet-events", "cornet-hdf5"];
 const BACKENDS: &[&str] = &["cornet-cpu"];
 /// The façade, the binaries and what measures or compares them.
 const NAME_BACKENDS: &[&str] = &["cornet", "cornet-bench", "cornet-cli", "cornet-conformance"];
@@ -44,6 +45,7 @@ fn confined() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ("cornet-macros", Vec::new(), "macros produce text for others"),
         ("cornet-kernels", with(&[]), "kernels see slices and strides, never tensors, ops or graphs"),
         ("cornet-archive", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
+        ("cornet-events", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
         ("cornet-hdf5", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
         ("cornet-plot", with(&["cornet-archive"]), "pictures are lines and texts, whatever they show"),
         ("cornet-tensor", with(CONTAINERS), "a tensor is data: it knows no op"),

@@ -128,7 +128,7 @@ impl Canvas {
             fail!(LimitExceeded, "picture: expected at most {PIXELS_MAX} pixels, found {width} x {height}");
         }
         let (width, height) = (width as usize, height as usize);
-        png::encode(width, height, &raster::pixels(self, width, height, scale))
+        png::encode_png(width, height, 3, &raster::pixels(self, width, height, scale))
     }
 
     /// Saves the picture in the format that the name ends in, `.svg` or `.png`, in one step or not at all.

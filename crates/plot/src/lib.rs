@@ -29,5 +29,6 @@ pub use chart::{Chart, Series, grid};
 pub use color::Color;
 pub use font::text_width;
 pub use matrix::Matrix;
+pub use png::encode_png;
 pub use style::{Align, Baseline, Stroke, Style, TextStyle};
 pub use terminal::TerminalPlot;

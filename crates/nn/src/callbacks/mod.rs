@@ -13,6 +13,8 @@ mod monitor;
 mod reduce_lr_on_plateau;
 mod remote_monitor;
 mod run;
+mod tensorboard;
+mod tensorboard_graph;
 mod terminate_on_nan;
 mod text;
 
@@ -37,6 +39,7 @@ pub use monitor::{Mode, SaveFreq};
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
 pub use remote_monitor::{Post, RemoteMonitor};
 pub use run::{Moment, Run};
+pub use tensorboard::{TensorBoard, UpdateFreq};
 pub use terminate_on_nan::TerminateOnNaN;
 
 /// Called at the milestones of `fit`, `evaluate` and `predict`. Every method does nothing by default; an error ends the
