@@ -501,3 +501,70 @@ fn a_history_becomes_charts() -> Result<()> {
     assert!(text.contains("loss  ── training  ╌╌ validation"), "{text}");
     Ok(())
 }
+
+#[test]
+fn evaluations_see_the_averages_and_training_the_weights() -> Result<()> {
+    let (model, x, y) = noisy()?;
+    model.compile(Adam::new().learning_rate(0.05).use_ema(true).ema_momentum(0.8), "mse", ())?;
+    let values = |run: &cornet_nn::callbacks::Run<'_>| run.model().get_weights();
+    let (seen, tested) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let mut look = LambdaCallback::new()
+        .on_train_batch_begin(|run, step| {
+            if step == 0 {
+                seen.lock().unwrap().push(values(run)?);
+            }
+            Ok(())
+        })
+        .on_train_batch_end(|run, step, _| {
+            if step + 1 == run.steps() {
+                seen.lock().unwrap().push(values(run)?);
+            }
+            Ok(())
+        })
+        .on_test_batch_end(|run, _, _| {
+            let averages = run.model().optimizer().unwrap().averages();
+            let averages: Vec<Array> = averages.iter().map(|v| v.value()).collect::<Result<_>>()?;
+            tested.lock().unwrap().push((values(run)?, averages));
+            Ok(())
+        });
+    let mut swap = cornet_nn::callbacks::SwapEMAWeights::new().swap_on_epoch(true);
+    let options = silent(3).batch_size(8).validation_split(0.2).validation_batch_size(40);
+    model.fit(&x, &y, options.callback(&mut swap).callback(&mut look))?;
+    drop(look);
+    let (seen, tested) = (seen.into_inner().unwrap(), tested.into_inner().unwrap());
+    assert_eq!((seen.len(), tested.len()), (6, 3));
+    // Training goes on where it was.
+    assert_eq!((&seen[1], &seen[3]), (&seen[2], &seen[4]));
+    for (epoch, (found, averages)) in tested.iter().enumerate() {
+        assert_eq!(found, averages, "epoch {epoch}");
+        assert_ne!(found, &seen[2 * epoch + 1], "epoch {epoch}");
+    }
+    assert_eq!(model.get_weights()?, tested[2].1, "after the training the model has the averages");
+    let plain = noisy()?.0;
+    let mut swap = cornet_nn::callbacks::SwapEMAWeights::new();
+    let error = plain.fit(&x, &y, silent(1).validation_split(0.2).callback(&mut swap)).unwrap_err();
+    assert_eq!(error.code().word(), "invalid_state");
+    Ok(())
+}
+
+#[test]
+fn event_files_have_what_was_asked_for() -> Result<()> {
+    let folder = Folder::new("board");
+    let (model, x, y) = noisy()?;
+    let mut board = cornet_nn::callbacks::TensorBoard::new(folder.path("logs")).histogram_freq(2).write_images(true);
+    model.fit(&x, &y, silent(3).batch_size(8).validation_split(0.2).callback(&mut board))?;
+    let count = |part: &str| {
+        let entries = std::fs::read_dir(folder.path("logs").join(part)).unwrap();
+        let files: Vec<Vec<u8>> = entries.map(|e| std::fs::read(e.unwrap().path()).unwrap()).collect();
+        assert_eq!(files.len(), 1);
+        cornet_events::records(&files[0]).map(|record| record.unwrap().len()).filter(|&n| n > 0).count()
+    };
+    // The version, the model twice, three numbers of each epoch, four weights in two epochs with an image each.
+    assert_eq!(count("train"), 1 + 2 + 3 * 3 + 4 * 2 * 2);
+    // The version, two numbers of each epoch, twice.
+    assert_eq!(count("validation"), 1 + 3 * 2 * 2);
+    let mut board = cornet_nn::callbacks::TensorBoard::new(folder.path("more")).profile_batch(2);
+    let error = model.fit(&x, &y, silent(1).callback(&mut board)).unwrap_err();
+    assert!(error.to_string().contains("profile_batch: expected 0, found 2"), "{error}");
+    Ok(())
+}

@@ -1,7 +1,7 @@
 use cornet_error::{Result, fail};
 
 use super::text::python_float;
-use super::{Callback, Run, optimizer};
+use super::{Callback, Run, log_rates, rated};
 use crate::training::Logs;
 
 /// Sets the learning rate before each epoch to what a function of the epoch, counted from 0, and of the rate until then
@@ -41,21 +41,24 @@ impl<F: FnMut(usize, f64) -> f64 + Send> Callback for LearningRateScheduler<F> {
         if run.moment().step > 0 {
             return Ok(());
         }
-        let optimizer = optimizer(run)?;
-        let rate = (self.schedule)(epoch, optimizer.learning_rate()?);
-        if !rate.is_finite() {
-            fail!(InvalidArgument, "LearningRateScheduler, epoch {}: expected a finite rate, found {rate}", epoch + 1);
-        }
-        optimizer.set_learning_rate(rate)?;
-        if self.verbose {
-            let (epoch, rate) = (epoch + 1, python_float(rate));
-            run.say(format!("\nEpoch {epoch}: LearningRateScheduler setting learning rate to {rate}."));
+        let all = rated(run)?;
+        for (_, optimizer) in &all {
+            let rate = (self.schedule)(epoch, optimizer.learning_rate()?);
+            if !rate.is_finite() {
+                let epoch = epoch + 1;
+                fail!(InvalidArgument, "LearningRateScheduler, epoch {epoch}: expected a finite rate, found {rate}");
+            }
+            optimizer.set_learning_rate(rate)?;
+            if self.verbose {
+                let (epoch, rate) = (epoch + 1, python_float(rate));
+                let name = if all.len() > 1 { format!("{} ", optimizer.base().name()) } else { String::new() };
+                run.say(format!("\nEpoch {epoch}: LearningRateScheduler setting {name}learning rate to {rate}."));
+            }
         }
         Ok(())
     }
 
     fn on_epoch_end(&mut self, run: &Run<'_>, _epoch: usize, logs: &mut Logs) -> Result<()> {
-        logs.set("learning_rate", optimizer(run)?.learning_rate()?);
-        Ok(())
+        log_rates(run, logs)
     }
 }

@@ -13,6 +13,7 @@ mod monitor;
 mod reduce_lr_on_plateau;
 mod remote_monitor;
 mod run;
+mod swap_ema_weights;
 mod tensorboard;
 mod tensorboard_graph;
 mod terminate_on_nan;
@@ -39,6 +40,7 @@ pub use monitor::{Mode, SaveFreq};
 pub use reduce_lr_on_plateau::ReduceLROnPlateau;
 pub use remote_monitor::{Post, RemoteMonitor};
 pub use run::{Moment, Run};
+pub use swap_ema_weights::SwapEMAWeights;
 pub use tensorboard::{TensorBoard, UpdateFreq};
 pub use terminate_on_nan::TerminateOnNaN;
 
@@ -205,4 +207,29 @@ impl BatchLogs<'_> {
 fn optimizer(run: &Run<'_>) -> Result<Arc<dyn Optimizer>> {
     let missing = || err!(InvalidState, "callback: expected a compiled model, found '{}'", run.model().name());
     run.model().optimizer().ok_or_else(missing)
+}
+
+/// The optimizers whose learning rates are set, and the names under which these are logged: of one that is made of
+/// several, each of them.
+fn rated(run: &Run<'_>) -> Result<Vec<(String, Arc<dyn Optimizer>)>> {
+    let optimizer = optimizer(run)?;
+    if optimizer.class_name() != "MultiOptimizer" {
+        return Ok(vec![("learning_rate".into(), optimizer)]);
+    }
+    let mut found: Vec<(String, Arc<dyn Optimizer>)> = Vec::new();
+    for (_, part) in optimizer.parts() {
+        let name = format!("learning_rate_{}", part.base().name());
+        if found.iter().all(|(known, _)| *known != name) {
+            found.push((name, part));
+        }
+    }
+    Ok(found)
+}
+
+/// Logs the learning rate, or each of them.
+fn log_rates(run: &Run<'_>, logs: &mut Logs) -> Result<()> {
+    rated(run)?.into_iter().try_for_each(|(name, optimizer)| {
+        logs.set(&name, optimizer.learning_rate()?);
+        Ok(())
+    })
 }

@@ -2,7 +2,7 @@ use cornet_error::{Result, err};
 
 use super::monitor::{Mode, Monitor};
 use super::text::python_float;
-use super::{Callback, CallbackState, Run, optimizer};
+use super::{Callback, CallbackState, Run, log_rates, rated};
 use crate::arg::Arg;
 use crate::training::Logs;
 
@@ -102,18 +102,25 @@ impl ReduceLROnPlateau {
     }
 
     fn reduce(&mut self, run: &Run<'_>, epoch: usize) -> Result<()> {
-        let optimizer = optimizer(run)?;
-        let old = optimizer.learning_rate()?;
-        if old <= f64::from(self.min_lr as f32) {
-            return Ok(());
+        let all = rated(run)?;
+        let mut is_reduced = false;
+        for (_, optimizer) in &all {
+            let old = optimizer.learning_rate()?;
+            if old <= f64::from(self.min_lr as f32) {
+                continue;
+            }
+            let new = (old * self.factor).max(self.min_lr);
+            optimizer.set_learning_rate(new)?;
+            is_reduced = true;
+            if self.verbose {
+                let (epoch, rate) = (epoch + 1, python_float(new));
+                let name = if all.len() > 1 { format!(" {}", optimizer.base().name()) } else { String::new() };
+                run.say(format!("\nEpoch {epoch}: ReduceLROnPlateau reducing{name} learning rate to {rate}."));
+            }
         }
-        let new = (old * self.factor).max(self.min_lr);
-        optimizer.set_learning_rate(new)?;
-        if self.verbose {
-            let (epoch, rate) = (epoch + 1, python_float(new));
-            run.say(format!("\nEpoch {epoch}: ReduceLROnPlateau reducing learning rate to {rate}."));
+        if is_reduced {
+            (self.cooldown_counter, self.wait) = (self.cooldown, 0);
         }
-        (self.cooldown_counter, self.wait) = (self.cooldown, 0);
         Ok(())
     }
 }
@@ -126,7 +133,7 @@ impl Callback for ReduceLROnPlateau {
     }
 
     fn on_epoch_end(&mut self, run: &Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
-        logs.set("learning_rate", optimizer(run)?.learning_rate()?);
+        log_rates(run, logs)?;
         let Some(current) = self.monitor.value(run, logs)? else { return Ok(()) };
         if self.cooldown_counter > 0 {
             self.cooldown_counter -= 1;

@@ -9,7 +9,7 @@ use cornet_events::EventWriter;
 use cornet_plot::encode_png;
 use cornet_tensor::Array;
 
-use super::{BatchLogs, Callback, CallbackState, Run, optimizer, tensorboard_graph};
+use super::{BatchLogs, Callback, CallbackState, Run, optimizer, rated, tensorboard_graph};
 use crate::arg::{Arg, Choice, unknown};
 use crate::layers::Layer;
 use crate::saving;
@@ -399,7 +399,6 @@ impl Callback for TensorBoard {
 
     fn on_epoch_end(&mut self, run: &Run<'_>, epoch: usize, logs: &mut Logs) -> Result<()> {
         let step = epoch as u64;
-        let optimizer = optimizer(run)?;
         let mut train: Vec<(String, f64)> = Vec::new();
         let mut validation = Vec::new();
         for (name, value) in logs.iter() {
@@ -408,8 +407,10 @@ impl Callback for TensorBoard {
                 None => train.push((name.to_owned(), value)),
             }
         }
-        train.retain(|(name, _)| name != "learning_rate");
-        train.push(("learning_rate".into(), optimizer.base().learning_rate()?));
+        for (name, optimizer) in rated(run)? {
+            train.retain(|(known, _)| *known != name);
+            train.push((name, optimizer.learning_rate()?));
+        }
         if let (true, Some((began, before))) = (self.write_steps_per_second, self.epoch_began) {
             let steps = Self::iterations(run)? as f64 - before;
             train.push(("steps_per_second".into(), steps / began.elapsed().as_secs_f64()));
