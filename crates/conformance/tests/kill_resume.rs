@@ -21,7 +21,7 @@ const NAME: &str = "a_training_that_is_killed_at_random_moments_ends_with_the_sa
 
 /// Trains with a backup in a folder, if there is one, and returns a hash of the weights.
 fn train(backup: Option<&Path>, steps: usize) -> Result<u64> {
-    let (x, y) = support::images(400)?;
+    let (x, y) = support::images(240)?;
     let model = Sequential::new()
         .seed(17)
         .add(Input::new([28, 28, 1]))
@@ -36,7 +36,7 @@ fn train(backup: Option<&Path>, steps: usize) -> Result<u64> {
     }
     let mut reduce = ReduceLROnPlateau::new().monitor("val_loss").patience(1).factor(0.7).min_delta(0.05);
     let mut stop = EarlyStopping::new().monitor("val_accuracy").patience(30).restore_best_weights(true);
-    let mut options = FitOptions::new().seed(23).epochs(12).batch_size(24).validation_split(0.1);
+    let mut options = FitOptions::new().seed(23).epochs(8).batch_size(16).validation_split(0.1);
     if let Some(callback) = &mut callback {
         options = options.callback(callback);
     }

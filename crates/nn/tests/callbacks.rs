@@ -493,6 +493,8 @@ fn a_history_becomes_charts() -> Result<()> {
     let (model, x, y) = noisy()?;
     let history = model.fit(&x, &y, silent(6).validation_split(0.2).validation_freq(2))?;
     assert_eq!(history.charts().len(), 2);
+    let loss = history.chart("loss").canvas().to_svg();
+    assert_eq!(loss.matches("<circle").count(), 6 + 3, "six epochs, three of them validated");
     history.save_plot(folder.path("history.png"))?;
     history.save_plot(folder.path("history.svg"))?;
     let svg = std::fs::read_to_string(folder.path("history.svg")).unwrap();
@@ -559,8 +561,9 @@ fn event_files_have_what_was_asked_for() -> Result<()> {
         assert_eq!(files.len(), 1);
         cornet_events::records(&files[0]).map(|record| record.unwrap().len()).filter(|&n| n > 0).count()
     };
-    // The version, the model twice, three numbers of each epoch, four weights in two epochs with an image each.
-    assert_eq!(count("train"), 1 + 2 + 3 * 3 + 4 * 2 * 2);
+    // The version, the model twice, three numbers of each epoch; in two epochs four weights and the images of three: the
+    // last bias is one number.
+    assert_eq!(count("train"), 1 + 2 + 3 * 3 + 2 * (4 + 3));
     // The version, two numbers of each epoch, twice.
     assert_eq!(count("validation"), 1 + 3 * 2 * 2);
     let mut board = cornet_nn::callbacks::TensorBoard::new(folder.path("more")).profile_batch(2);

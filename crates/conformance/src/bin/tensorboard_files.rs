@@ -65,7 +65,10 @@ fn run(folder: &str) -> Result<()> {
             let mut weights = Map::new();
             for weight in run.model().layers().iter().flat_map(|layer| layer.weights()) {
                 let value = weight.variable.value()?;
-                weights.insert(weight.path().into(), json!({"shape": value.shape().as_slice(), "values": value.to_f64()?}));
+                weights.insert(
+                    weight.path().into(),
+                    json!({"shape": value.shape().as_slice(), "values": value.to_f64()?}),
+                );
             }
             let rate = run.model().optimizer().map(|o| o.learning_rate()).transpose()?;
             push(&epochs, json!({"logs": numbers(logs), "weights": weights, "learning_rate": rate}))

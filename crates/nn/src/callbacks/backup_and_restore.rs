@@ -116,7 +116,8 @@ impl BackupAndRestore {
             epoch: number(&about["epoch"], "epoch")? as usize,
             step: number(&about["batch"], "batch")? as usize,
         };
-        if moment.step > run.steps() {
+        // A run of an iterator does not know its steps.
+        if run.steps() > 0 && moment.step > run.steps() {
             return Err(err!(InvalidState, "backup: expected at most {} steps, found {}", run.steps(), moment.step));
         }
         let word = |i: usize| number(&about["key"][i], "key").map(|word| word as u32);
@@ -226,6 +227,13 @@ impl Callback for BackupAndRestore {
             match fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("delete", &path, &e)),
                 _ => {}
+            }
+        }
+        // What processes left that were killed while they wrote.
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(format!(".{LATEST}.").as_bytes()) {
+                let _ = fs::remove_file(entry.path());
             }
         }
         // A folder with other files in it stays.

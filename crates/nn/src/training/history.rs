@@ -78,16 +78,21 @@ pub struct History {
     /// The epochs, counted from 0.
     pub epochs: Vec<usize>,
     series: Vec<(String, Vec<f64>)>,
+    /// The epochs of each of the series.
+    places: Vec<Vec<usize>>,
 }
 
 impl History {
     pub(crate) fn push(&mut self, epoch: usize, logs: &Logs) {
         self.epochs.push(epoch);
         for (name, value) in logs.iter() {
-            match self.series.iter_mut().find(|(known, _)| known == name) {
-                Some((_, values)) => values.push(value),
-                None => self.series.push((name.into(), vec![value])),
-            }
+            let index = self.series.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+                self.series.push((name.into(), Vec::new()));
+                self.places.push(Vec::new());
+                self.series.len() - 1
+            });
+            self.series[index].1.push(value);
+            self.places[index].push(epoch);
         }
     }
 
@@ -134,20 +139,17 @@ impl History {
 
     /// The chart of one metric; an empty one if there is no such metric.
     pub fn chart(&self, name: &str) -> Chart {
-        let points = |values: &[f64]| -> Vec<(f64, f64)> {
-            // Values of some epochs alone, such as those of every second one that was validated, are spread over all.
-            let (epochs, count) = (self.epochs.len(), values.len().max(1));
-            let epoch = |i: usize| self.epochs.get((i + 1) * epochs / count - 1).map_or(i, |epoch| *epoch) + 1;
-            values.iter().enumerate().map(|(i, &value)| (epoch(i) as f64, value)).collect()
+        let points = |name: &str| -> Vec<(f64, f64)> {
+            let Some(index) = self.series.iter().position(|(known, _)| known == name) else { return Vec::new() };
+            let (values, epochs) = (&self.series[index].1, &self.places[index]);
+            epochs.iter().zip(values).map(|(&epoch, &value)| ((epoch + 1) as f64, value)).collect()
         };
         let chart = Chart::new(name).x_label("epoch").whole_x();
-        let validation = self.get(&format!("val_{name}"));
+        let validation = points(&format!("val_{name}"));
         if validation.is_empty() {
-            return chart.series(Series::new(name, points(self.get(name))).color(Color::series(0)));
+            return chart.series(Series::new(name, points(name)).color(Color::series(0)));
         }
-        chart
-            .series(Series::new("training", points(self.get(name))))
-            .series(Series::new("validation", points(validation)))
+        chart.series(Series::new("training", points(name))).series(Series::new("validation", validation))
     }
 
     /// All charts as one picture, two in a row.
