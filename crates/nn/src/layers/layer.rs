@@ -262,7 +262,7 @@ pub trait Layer: Send + Sync + Any {
     /// `invalid_argument` beside a constraint, or for a rank of 0.
     fn enable_lora(&self, _lora: Lora) -> Result<()> {
         Err(err!(Unsupported, "{}: low-rank adapters are not for this class", place_of(self.base(), self.class_name()))
-            .operand("supported", "Dense, EinsumDense, Embedding, ReversibleEmbedding"))
+            .operand("supported", "Conv1D, Conv2D, Conv3D, Dense, EinsumDense, Embedding, ReversibleEmbedding"))
     }
 
     /// The weights of the layer and of its parts, in Keras's order. None before it is built.

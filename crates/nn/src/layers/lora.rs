@@ -176,8 +176,8 @@ macro_rules! lora_arguments {
             self
         }
 
-        /// With the factor alpha / rank before what the low-rank factors add. As in Keras 3.15.1, all but `EinsumDense`
-        /// fall back to alpha = rank in their build; [`Layer::enable_lora`] keeps it.
+        /// With the factor alpha / rank before what the low-rank factors add. As in Keras 3.15.1, the build
+        /// of `Dense` falls back to alpha = rank; [`Layer::enable_lora`] keeps it.
         #[must_use]
         pub fn lora_alpha(mut self, alpha: f64) -> Self {
             self.lora.alpha = Some(alpha);
@@ -192,7 +192,7 @@ mod tests {
     use cornet_error::Code;
 
     use super::*;
-    use crate::layers::{Context, Dense, Layer, apply};
+    use crate::layers::{Context, Conv1D, Dense, Layer, apply};
 
     #[test]
     fn factors_add_their_product_and_are_all_that_is_trained_of_the_kernel() {
@@ -208,5 +208,16 @@ mod tests {
         assert_eq!(layer.trainable_weights().len(), 2);
         assert_eq!(layer.arguments()["lora_alpha"], 2);
         assert_eq!(layer.enable_lora(Lora::new(1)).unwrap_err().code(), Code::InvalidState);
+    }
+
+    #[test]
+    fn factors_of_a_convolution_have_the_shape_of_its_kernel() {
+        let layer = Conv1D::new(4, 3).lora_rank(2).lora_alpha(6.0);
+        let x = [Tensor::ones([1, 5, 7], DType::F32)];
+        apply(&layer, &x, &Context::inference()).unwrap();
+        let shapes: Vec<String> =
+            layer.weights().iter().map(|w| format!("{} {}", w.name, w.variable.shape())).collect();
+        assert_eq!(shapes, ["kernel [3, 7, 4]", "bias [4]", "lora_kernel_a [3, 7, 2]", "lora_kernel_b [2, 4]"]);
+        assert_eq!((&layer.arguments()["lora_rank"], &layer.arguments()["lora_alpha"]), (&2.into(), &6.into()));
     }
 }

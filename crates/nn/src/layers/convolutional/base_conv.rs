@@ -13,6 +13,7 @@ use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::layers::affine::{Affine, affine_arguments};
 use crate::layers::layer::common_arguments;
+use crate::layers::lora::{LORA_KERNEL, Lora, LoraArguments, lora_arguments};
 use crate::layers::spatial::{self, Sizes};
 use crate::layers::{Call, InputSpec, Layer, LayerBase, Tensors, Weights};
 use crate::regularizers::Regularizer;
@@ -25,7 +26,8 @@ use crate::shape::PartialShape;
 /// `x`: `[batch, spatial…, channels]`, or `[batch, channels, spatial…]` with `channels_first`; `y` the same with the
 /// number of windows that fit along each spatial axis, and `filters` channels.
 /// # Weights
-/// `kernel` `[taps…, channels / groups, filters]` and, with `use_bias`, `bias` `[filters]`.
+/// `kernel` `[taps…, channels / groups, filters]` and, with `use_bias`, `bias` `[filters]`; with `lora_rank`,
+/// `lora_kernel_a` `[taps…, channels / groups, rank]` and `lora_kernel_b` `[rank, filters]`.
 /// # Errors
 /// `rank_mismatch`; `dim_mismatch` when the channels are not the built ones or no window fits; `invalid_argument` for
 /// sizes that do not fit each other.
@@ -38,6 +40,7 @@ pub struct Conv<const RANK: usize> {
     groups: usize,
     options: ConvOptions,
     affine: Affine,
+    lora: LoraArguments,
 }
 
 /// Convolution over one axis, such as time.
@@ -65,11 +68,13 @@ impl<const RANK: usize> Conv<RANK> {
             groups: 1,
             options: windows::options::<RANK>(),
             affine: Affine::default(),
+            lora: LoraArguments::default(),
         }
     }
 
     common_arguments!();
     affine_arguments!();
+    lora_arguments!();
     spatial::window_arguments!();
     windows::spread_arguments!();
 
@@ -89,6 +94,7 @@ impl<const RANK: usize> Conv<RANK> {
             groups: config.optional("groups", "a positive integer", Value::as_u64)?.unwrap_or(1) as usize,
             options,
             affine: Affine::from_config(config)?,
+            lora: LoraArguments::from_config(config)?,
         })
     }
 
@@ -125,6 +131,7 @@ impl<const RANK: usize> Layer for Conv<RANK> {
         config.extend(windows::arguments(&self.kernel_size, &self.options, json!({})));
         config.insert("groups".into(), self.groups.into());
         config.extend(self.affine.arguments(Some(self.base.activity_regularizer())));
+        self.lora.write(&self.base, &mut config);
         config
     }
 
@@ -138,7 +145,12 @@ impl<const RANK: usize> Layer for Conv<RANK> {
         let kernel: Vec<usize> =
             self.kernel_size.iter().copied().chain([channels / self.groups, self.filters]).collect();
         self.compute_output_shape(inputs)?;
-        self.affine.build(&kernel, self.filters, weights)
+        self.affine.build(&kernel, self.filters, weights)?;
+        self.lora.build(LORA_KERNEL, weights)
+    }
+
+    fn enable_lora(&self, lora: Lora) -> Result<()> {
+        LoraArguments::enable(&self.base, lora, LORA_KERNEL)
     }
 
     fn input_spec(&self) -> InputSpec {
@@ -147,7 +159,7 @@ impl<const RANK: usize> Layer for Conv<RANK> {
     }
 
     fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
-        let product = inputs[0].conv(&self.base.read(0), &self.options);
+        let product = inputs[0].conv(&self.base.read_adapted(), &self.options);
         Ok(smallvec![self.affine.finish(&self.base, product, windows::channels_from_back(&self.options))])
     }
 

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::layers::Layer;
+use crate::layers::{Bidirectional, Layer, TimeDistributed};
 
 /// A layer around another one, which is its part `layer`: `SpectralNormalization`, `TimeDistributed`, `Bidirectional`.
 ///
@@ -11,4 +11,16 @@ use crate::layers::Layer;
 pub trait Wrapper: Layer {
     /// The layer inside.
     fn layer(&self) -> &Arc<dyn Layer>;
+}
+
+impl Wrapper for TimeDistributed {
+    fn layer(&self) -> &Arc<dyn Layer> {
+        Self::layer(self)
+    }
+}
+
+impl Wrapper for Bidirectional {
+    fn layer(&self) -> &Arc<dyn Layer> {
+        self.forward()
+    }
 }
