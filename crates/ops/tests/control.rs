@@ -1,6 +1,7 @@
 //! Control flow: traced and eager agree, in values and in gradients.
 
 use cornet_ops::control::{ScanOptions, associative_scan, cond, fori_loop, map, scan, switch, while_loop};
+use cornet_ops::nn::ConvOptions;
 use cornet_ops::{GradientTape, Tensor, Type, Variable, trace};
 use cornet_tensor::{Array, DType, Result};
 
@@ -106,6 +107,40 @@ fn scan_carries_and_stacks_in_both_directions() -> Result<()> {
         };
         let w = Tensor::of([[0.2_f64, -0.1, 0.4], [0.3, 0.5, -0.6], [-0.2, 0.1, 0.7]]);
         check(&f, &[x(), rows(), w], true)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn scan_gives_constants_their_due_however_a_step_uses_them() -> Result<()> {
+    for reverse in [false, true] {
+        // Weights whole, in parts, transposed and as a kernel; a bias; a number that constants alone determine.
+        let f = |x: &[Tensor]| {
+            let (w, b, kernel) = (&x[2], &x[3], &x[4]);
+            let step = |carry: &[Tensor], now: &[Tensor]| {
+                let parts = (carry[0].matmul(w) + b).split(3, 1)?;
+                let gate = (&parts[0] + &now[0]).tanh() * parts[1].sigmoid();
+                let back = gate.matmul(w.slice(&[0, 2], &[2, 3])) * b.exp().sum(&[], false);
+                let turned = now[0].matmul(w.slice_axis(1, 0, 2).transpose(&[1, 0]));
+                let state = (back + turned).sin();
+                let image = state.reshape([2, 3, 1]).conv(kernel, &ConvOptions::default());
+                Ok((vec![state], vec![image, -&parts[2]]))
+            };
+            let (carry, ys) = scan(step, &x[..1], &x[1..2], ScanOptions { reverse, ..ScanOptions::default() })?;
+            Ok([carry, ys].concat())
+        };
+        let numbers = |shape: &[usize], scale: f64| {
+            let n = shape.iter().product::<usize>() as f64;
+            (Tensor::arange(0.0, n, 1.0, DType::F64) * scale).sin().reshape(shape)
+        };
+        let x = [
+            numbers(&[2, 3], 0.7),
+            numbers(&[4, 2, 2], 1.3),
+            numbers(&[3, 6], 2.1),
+            numbers(&[6], 0.9),
+            numbers(&[2, 1, 1], 1.0),
+        ];
+        check(&f, &x, true)?;
     }
     Ok(())
 }

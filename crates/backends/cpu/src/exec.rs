@@ -23,8 +23,26 @@ pub(crate) struct Plan {
 /// Results from this size on are exchanged rather than copied.
 const EXCHANGED_BYTES: usize = 64 << 10;
 
+/// What a run is given.
+#[derive(Clone, Copy)]
+pub(crate) enum Arguments<'a> {
+    /// Arrays.
+    Arrays(&'a [&'a Array]),
+    /// Their bytes.
+    Bytes(&'a [&'a [u8]]),
+}
+
+impl<'a> Arguments<'a> {
+    fn bytes(self, i: usize) -> Option<&'a [u8]> {
+        match self {
+            Self::Arrays(arrays) => arrays.get(i).map(|array| array.bytes()),
+            Self::Bytes(bytes) => bytes.get(i).copied(),
+        }
+    }
+}
+
 /// The buffers of one run, made once.
-struct Memory {
+pub(crate) struct Memory {
     slots: Vec<Buffer>,
     texts: Vec<Array>,
     scratch: Buffer,
@@ -50,6 +68,25 @@ impl Plan {
             scratch: Buffer::zeroed(self.lowered.scratch),
             variables: Vec::with_capacity(self.lowered.variables.len()),
         }
+    }
+
+    /// Memory for runs of steps: of a run that has ended, or new.
+    pub fn take_memory(&self) -> Memory {
+        let found = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        found.unwrap_or_else(|| self.new_memory())
+    }
+
+    /// Gives memory back for the next run.
+    pub fn give_memory(&self, memory: Memory) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+    }
+
+    /// The bytes of a result after its steps.
+    pub fn result<'a>(&'a self, i: usize, arguments: Arguments<'a>, memory: &'a Memory) -> Result<&'a [u8]> {
+        let found =
+            self.lowered.outputs.get(i).ok_or_else(|| err!(Internal, "{}: no result {i}", self.lowered.name))?;
+        let bytes = self.bytes(found.0, arguments, memory)?;
+        bytes.get(..bytes_of(&found.1)).ok_or_else(|| err!(Internal, "a buffer is too small"))
     }
 
     /// Takes the variables' values: out of those that are updated, shares of the others. By id, so that two runs never
@@ -80,7 +117,7 @@ impl Plan {
         }
     }
 
-    fn run_steps(&self, arguments: &[&Array], memory: &mut Memory) -> Result<()> {
+    pub fn run_steps(&self, arguments: Arguments<'_>, memory: &mut Memory) -> Result<()> {
         for step in &self.lowered.steps {
             let done = match &step.work {
                 Work::Kernel(_) => self.run_kernel(step, arguments, memory),
@@ -94,7 +131,7 @@ impl Plan {
         Ok(())
     }
 
-    fn run_kernel(&self, step: &Step, arguments: &[&Array], memory: &mut Memory) -> Result<()> {
+    fn run_kernel(&self, step: &Step, arguments: Arguments<'_>, memory: &mut Memory) -> Result<()> {
         let Work::Kernel(kernel) = &step.work else { return Ok(()) };
         let mut taken: SmallVec<[Taken; 4]> = SmallVec::new();
         for &(place, _) in &step.outputs {
@@ -127,11 +164,11 @@ impl Plan {
         result
     }
 
-    fn bytes<'a>(&'a self, place: Place, arguments: &[&'a Array], memory: &'a Memory) -> Result<&'a [u8]> {
+    fn bytes<'a>(&'a self, place: Place, arguments: Arguments<'a>, memory: &'a Memory) -> Result<&'a [u8]> {
         let missing = || err!(Internal, "{}: nothing at {place:?}", self.lowered.name);
         Ok(match place {
             Place::Slot(i) => memory.slots[i].bytes(),
-            Place::Argument(i) => arguments.get(i).ok_or_else(missing)?.bytes(),
+            Place::Argument(i) => arguments.bytes(i).ok_or_else(missing)?,
             Place::Constant(i) => self.lowered.constants[i].bytes(),
             Place::Variable(i) => memory.variables.get(i).and_then(Option::as_ref).ok_or_else(missing)?.bytes(),
             Place::Text(_) => return Err(missing()),
@@ -139,9 +176,15 @@ impl Plan {
     }
 
     /// The value at a place as an array of its own.
-    fn array(&self, place: Place, ty: &Type, arguments: &[&Array], memory: &Memory) -> Result<Array> {
+    fn array(&self, place: Place, ty: &Type, arguments: Arguments<'_>, memory: &Memory) -> Result<Array> {
+        let whole = match (place, arguments) {
+            (Place::Argument(i), Arguments::Arrays(arrays)) => arrays.get(i).filter(|a| Type::of(a) == *ty),
+            _ => None,
+        };
+        if let Some(&whole) = whole {
+            return Ok(whole.clone());
+        }
         match place {
-            Place::Argument(i) if arguments.get(i).is_some_and(|a| Type::of(a) == *ty) => Ok(arguments[i].clone()),
             Place::Text(i) => Ok(memory.texts[i].clone()),
             Place::Constant(i) if ty.dtype == DType::Str => self.lowered.constants[i].reshaped(&ty.shape),
             _ => {
@@ -152,7 +195,7 @@ impl Plan {
         }
     }
 
-    fn run_reference(&self, step: &Step, arguments: &[&Array], memory: &mut Memory) -> Result<()> {
+    fn run_reference(&self, step: &Step, arguments: Arguments<'_>, memory: &mut Memory) -> Result<()> {
         let Work::Reference { op, attrs, inputs: types } = &step.work else { return Ok(()) };
         let mut inputs = Vec::with_capacity(step.inputs.len());
         for ((source, _), ty) in step.inputs.iter().zip(types) {
@@ -174,7 +217,7 @@ impl Plan {
     }
 
     /// Hands the results over: large ones in buffers of their own by exchange with the caller's array, others by copy.
-    fn write_outputs(&self, arguments: &[&Array], memory: &mut Memory, outputs: &mut Vec<Array>) -> Result<()> {
+    fn write_outputs(&self, arguments: Arguments<'_>, memory: &mut Memory, outputs: &mut Vec<Array>) -> Result<()> {
         outputs.truncate(self.lowered.outputs.len());
         for (i, (place, ty)) in self.lowered.outputs.iter().enumerate() {
             let reusable =
@@ -233,14 +276,13 @@ impl Taken {
 
 impl Executable for Plan {
     fn run(&self, arguments: &[&Array], outputs: &mut Vec<Array>) -> Result<()> {
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = idle().pop();
-        let mut memory = found.unwrap_or_else(|| self.new_memory());
+        let mut memory = self.take_memory();
         self.check_out(&mut memory)?;
+        let arguments = Arguments::Arrays(arguments);
         let result = pool::install(|| self.run_steps(arguments, &mut memory))
             .and_then(|()| self.write_outputs(arguments, &mut memory, outputs));
         self.check_in(&mut memory);
-        idle().push(memory);
+        self.give_memory(memory);
         result
     }
 

@@ -8,6 +8,7 @@ mod exec;
 mod kernel;
 mod lower;
 mod pool;
+mod scan;
 
 pub use pool::{num_threads, with_threads};
 

@@ -139,6 +139,15 @@ fn plan(graph: &Arc<Graph>, now: bool) -> Option<Arc<dyn Executable>> {
 /// The vector-Jacobian product of a graph: from its arguments, and cotangents of the results `given`, to cotangents of
 /// the arguments `wanted`.
 pub(super) fn vjp(graph: &Graph, wanted: &[usize], given: &[usize]) -> Result<Arc<Graph>> {
+    Ok(Arc::new(product(graph, wanted, given, false)?))
+}
+
+/// The same with the graph's own results before the cotangents.
+pub(super) fn vjp_with_results(graph: &Graph, wanted: &[usize], given: &[usize]) -> Result<Graph> {
+    product(graph, wanted, given, true)
+}
+
+fn product(graph: &Graph, wanted: &[usize], given: &[usize], with_results: bool) -> Result<Graph> {
     let (mut types, results) = (argument_types(graph), result_types(graph));
     let count = types.len();
     types.extend(given.iter().map(|&i| results[i].clone()));
@@ -147,13 +156,18 @@ pub(super) fn vjp(graph: &Graph, wanted: &[usize], given: &[usize]) -> Result<Ar
         let tape = GradientTape::new();
         let sources: Vec<&Tensor> = wanted.iter().map(|&i| &arguments[i]).collect();
         sources.iter().for_each(|s| tape.watch(s));
-        let results = graph.replay(arguments)?;
+        let mut results = graph.replay(arguments)?;
         let targets: Vec<(&Tensor, Option<Tensor>)> =
             given.iter().zip(cotangents).map(|(&i, dy)| (&results[i], Some(dy.clone()))).collect();
-        tape.gradient_with(&targets, &sources)
+        let found = tape.gradient_with(&targets, &sources)?;
+        if !with_results {
+            results.clear();
+        }
+        results.extend(found);
+        Ok(results)
     };
     let traced = without_tapes(|| trace_body(&format!("{}_vjp", graph.name), &types, product))?;
-    Ok(Arc::new(traced.graph))
+    Ok(traced.graph)
 }
 
 /// The places whose type has a derivative.

@@ -7,6 +7,8 @@
 mod associative;
 mod body;
 mod loops;
+mod partial;
+mod scan_grad;
 mod switch;
 
 family! {

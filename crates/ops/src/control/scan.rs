@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::body::{Ready, argument_types, checked, expect, inexact, result_types, trace_body, types, unify, vjp};
-use crate::core::graph::{Graph, Output};
+use super::body::{Ready, argument_types, checked, expect, result_types, trace_body, types, unify};
+use super::partial::split;
+use crate::core::graph::Graph;
 use crate::core::prelude::*;
-use crate::core::tape::{is_recorded, without_tapes};
+use crate::core::tape::is_recorded;
 use crate::core::trace::is_tracing;
 
 /// The op.
@@ -13,14 +14,15 @@ pub static OP: Op = Op {
     name: "scan",
     doc: "`length` runs of the graph `body`, from carries, one slice of each sequence, and constants, to new carries and \
           results. The inputs are `carries` carries, `sequences` tensors to slice along axis 0, and constants; the \
-          results are the last carries and the stacked results. With `reverse` the last slices come first. With `saved`, \
-          the last results of the body are the carries as they came in.",
+          results are the last carries and the stacked results. With `reverse` the last slices come first. The \
+          body of a scan that is differentiated has more results than the first `results`, which the graph `backward` \
+          takes on the way back.",
     source: "Keras 3 keras.ops.scan",
     arity: (0, MANY),
-    attrs: &["body", "carries", "sequences", "length", "reverse", "saved"],
+    attrs: &["body", "carries", "sequences", "length", "reverse", "backward", "results"],
     infer,
     reference: Reference::Whole(reference),
-    gradient: Gradient::Rule(gradient),
+    gradient: Gradient::Rule(super::scan_grad::gradient),
     cases: Cases::Of(cases),
     ..Op::BASE
 };
@@ -37,22 +39,22 @@ fn cases() -> Vec<Case> {
     let body = Arc::new(body.graph);
     let case = |n: usize, reverse: bool| {
         let counts = Counts { carries: 1 + 1, sequences: 1, length: n, reverse };
-        Case::new([ints(&[], 0, 9), any(&[2]), any(&[n, 2]), any(&[2])], counts.attrs(body.clone(), false))
+        Case::new([ints(&[], 0, 9), any(&[2]), any(&[n, 2]), any(&[2])], counts.attrs(body.clone()))
     };
     vec![case(3, false), case(2, true), case(1, false), case(0, false).without_gradient()]
 }
 
 /// The static arguments but for the body.
 #[derive(Clone, Copy)]
-struct Counts {
-    carries: usize,
-    sequences: usize,
-    length: usize,
-    reverse: bool,
+pub(super) struct Counts {
+    pub carries: usize,
+    pub sequences: usize,
+    pub length: usize,
+    pub reverse: bool,
 }
 
 impl Counts {
-    fn of(attrs: &Attrs) -> Result<Self> {
+    pub fn of(attrs: &Attrs) -> Result<Self> {
         Ok(Self {
             carries: attrs.size("carries")?,
             sequences: attrs.size("sequences")?,
@@ -61,15 +63,13 @@ impl Counts {
         })
     }
 
-    fn attrs(self, body: Arc<Graph>, saved: bool) -> Attrs {
+    pub fn attrs(self, body: Arc<Graph>) -> Attrs {
         let Self { carries, sequences, length, reverse } = self;
-        attrs! {
-            body: body, carries: carries, sequences: sequences, length: length, reverse: reverse, saved: saved
-        }
+        attrs! { body: body, carries: carries, sequences: sequences, length: length, reverse: reverse }
     }
 
     /// The types of what the body takes, from those of the inputs.
-    fn slices(self, inputs: &[Type]) -> Result<Vec<Type>> {
+    pub fn slices(self, inputs: &[Type]) -> Result<Vec<Type>> {
         let mut arguments = inputs.to_vec();
         let sequences = arguments.iter_mut().skip(self.carries).take(self.sequences);
         for (i, ty) in sequences.enumerate() {
@@ -147,84 +147,18 @@ fn stack_rows(rows: &[Array], ty: &Type) -> Result<Array> {
     Array::from_bytes(ty.dtype, &ty.shape, &bytes.concat())
 }
 
-/// The body with the carries that come in among its results, for a backward pass.
-fn saving(body: &Graph, carries: usize) -> Arc<Graph> {
-    let mut graph = body.clone();
-    let values: Vec<_> = graph.arguments().take(carries).map(|i| i.value).collect();
-    graph.outputs.extend(values.into_iter().enumerate().map(|(i, value)| Output { name: format!("saved_{i}"), value }));
-    Arc::new(graph)
-}
-
-/// Applies the op; where a tape records it, with the carries saved, which follow the other results.
+/// Applies the op; where a tape records it, with the values saved that the way back needs. They follow the results.
 #[track_caller]
-fn apply(body: &Arc<Graph>, counts: Counts, inputs: &[&Tensor], save: bool) -> Result<Vec<Tensor>> {
-    let body = if save { saving(body, counts.carries) } else { body.clone() };
-    checked(call(&OP, inputs, counts.attrs(body, save)))
-}
-
-/// A scan in the other direction over the body's vector-Jacobian product: it carries the cotangents of the carries and
-/// the sums of those of the constants.
-fn gradient(g: &crate::Grad<'_>) -> crate::Cotangents {
-    g.lift(|| {
-        let (counts, body) = (Counts::of(g.attrs)?, g.attrs.graph("body")?);
-        let (takes, gives) = (argument_types(body), result_types(body));
-        let (c, s) = (counts.carries, counts.sequences);
-        let inputs: Vec<&Tensor> = g.inputs.iter().collect();
-        let saved = if g.attrs.bool("saved")? {
-            g.outputs[g.outputs.len() - c..].to_vec()
-        } else {
-            let mut again = apply(body, counts, &inputs, true)?;
-            again.split_off(again.len() - c)
-        };
-        let floats = inexact(&takes);
-        let states: Vec<usize> = floats.iter().copied().filter(|&i| i < c).collect();
-        let slices: Vec<usize> = floats.iter().copied().filter(|&i| i >= c && i < c + s && g.wanted[i]).collect();
-        let constants: Vec<usize> = floats.iter().copied().filter(|&i| i >= c + s && g.wanted[i]).collect();
-        let stacked: Vec<usize> =
-            inexact(&gives).into_iter().filter(|&i| i >= c && g.cotangents[i].is_some()).collect();
-        let given: Vec<usize> = states.iter().chain(&stacked).copied().collect();
-        let wanted: Vec<usize> = states.iter().chain(&constants).chain(&slices).copied().collect();
-        let product = vjp(body, &wanted, &given)?;
-
-        // Carries: cotangents of states, sums for constants. Sequences: saved carries, slices, cotangents of results.
-        let carried: Vec<usize> = states.iter().chain(&constants).copied().collect();
-        let kept = takes.len() - c - s;
-        let mut arguments: Vec<Type> = carried.iter().map(|&i| takes[i].clone()).collect();
-        arguments.extend_from_slice(&takes[..c + s]);
-        arguments.extend(stacked.iter().map(|&i| gives[i].clone()));
-        arguments.extend_from_slice(&takes[c + s..]);
-        let backward = without_tapes(|| {
-            trace_body(&format!("{}_backward", body.name), &arguments, |x| {
-                let (carry, x) = x.split_at(carried.len());
-                let (forward, x) = x.split_at(c + s);
-                let (results, fixed) = x.split_at(stacked.len());
-                let (states_in, sums) = carry.split_at(states.len());
-                let all: Vec<Tensor> = [forward, fixed, states_in, results].concat();
-                let mut found = product.replay(&all)?;
-                for (sum, new) in sums.iter().zip(&mut found[states.len()..]) {
-                    *new = sum + &*new;
-                }
-                Ok(found)
-            })
-        })?;
-        let mut operands: Vec<Tensor> = states.iter().map(|&i| g.dy_of(i)).collect();
-        operands.extend(constants.iter().map(|&i| Tensor::zeros_like(g.x(i))));
-        operands.extend(saved);
-        operands.extend(g.inputs[c..c + s].iter().cloned());
-        operands.extend(stacked.iter().map(|&i| g.dy_of(i)));
-        operands.extend(g.inputs[g.inputs.len() - kept..].iter().cloned());
-        let back = Counts {
-            carries: carried.len(),
-            sequences: c + s + stacked.len(),
-            length: counts.length,
-            reverse: !counts.reverse,
-        };
-        let operands: Vec<&Tensor> = operands.iter().collect();
-        let found = apply(&Arc::new(backward.graph), back, &operands, is_recorded(&operands))?;
-        let mut all = vec![None; g.inputs.len()];
-        wanted.iter().zip(found).filter(|(i, _)| g.wanted[**i]).for_each(|(&i, dx)| all[i] = Some(dx));
-        Ok(all)
-    })
+pub(super) fn apply(body: &Arc<Graph>, counts: Counts, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+    let count = body.outputs.len();
+    // A body without a derivative fails once its gradient is asked for.
+    let parts = if is_recorded(inputs) { split(body, counts.carries, counts.sequences).ok() } else { None };
+    let Some(parts) = parts else { return checked(call(&OP, inputs, counts.attrs(body.clone()))) };
+    let own = count.saturating_sub(counts.carries);
+    let attrs = counts.attrs(parts.forward).with("backward", parts.backward).with("results", own);
+    let mut found = checked(call(&OP, inputs, attrs))?;
+    found.truncate(count);
+    Ok(found)
 }
 
 /// Options of [`scan`].
@@ -278,19 +212,16 @@ pub fn scan(
     if length > 0 && (options.unroll || !is_tracing()) {
         return direct(f, init, xs, counts);
     }
-    let mut results = 0;
     let traced = trace_body("body", &arguments, |x| {
         let (carry, x) = x.split_at(init.len());
         let (carry, y) = f(carry, x)?;
         expect("scan: carry that the body returns", &inputs[..init.len()], &types(&carry)?)?;
-        results = y.len();
         Ok([carry, y].concat())
     })?;
     let ([body], captures) = unify([traced]);
     let operands: Vec<&Tensor> = init.iter().chain(xs).chain(&captures).collect();
-    let mut found = apply(&body, counts, &operands, is_recorded(&operands))?;
-    let mut stacked = found.split_off(init.len());
-    stacked.truncate(results);
+    let mut found = apply(&body, counts, &operands)?;
+    let stacked = found.split_off(init.len());
     Ok((found, stacked))
 }
 

@@ -109,6 +109,11 @@ fn gradient(g: &crate::Grad<'_>) -> crate::Cotangents {
             da.sum_to_shape(&g.shape(0))
         });
         let db = g.want(1, || {
+            // Rows of all leading axes are summed over in one product.
+            if let (&[k, n], false, false) = (g.shape(1).as_slice(), ta, tb) {
+                let rows = g.shape(0).elements().checked_div(k).unwrap_or_default();
+                return a.reshape([rows, k]).matmul_with(&dy.reshape([rows, n]), true, false);
+            }
             let db = if tb { dy.matmul_with(a, true, ta) } else { a.matmul_with(&dy, !ta, false) };
             db.sum_to_shape(&g.shape(1))
         });

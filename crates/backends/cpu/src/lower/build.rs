@@ -129,7 +129,7 @@ impl Builder<'_> {
         let types = types_of(self.graph, node);
         let call = Call { op: node.op, inputs: &types, attrs: &node.attrs };
         let inputs = node.inputs.iter().map(|v| (self.units.places[v.index()].0, 0)).collect();
-        let work = match select(&call) {
+        let work = match crate::scan::scan(&call).or_else(|| select(&call)) {
             Some(kernel) => Work::Kernel(kernel),
             None => Work::Reference { op: node.op, attrs: Box::new(node.attrs.clone()), inputs: types.to_vec() },
         };

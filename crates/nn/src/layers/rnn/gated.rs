@@ -117,8 +117,10 @@ impl Rule for Lstm {
     }
 
     fn step(&self, s: &Step<'_>) -> Result<Vec<Tensor>> {
-        let z = s.product(&s.states[0], 0, 4) + s.x;
-        Ok(lstm(s.gates, [0, 1, 2, 3].map(|gate| s.part(&z, gate, 1)), &s.states[1]))
+        let z = s.product(&s.states[0], 0, 4);
+        // Part by part, so that the sums belong to what follows them.
+        let sums = [0, 1, 2, 3].map(|gate| s.part(&z, gate, 1) + s.part(s.x, gate, 1));
+        Ok(lstm(s.gates, sums, &s.states[1]))
     }
 }
 
