@@ -35,8 +35,8 @@ pub mod layer_support {
 }
 
 pub use cornet_nn::{
-    activations, callbacks, constraints, dtype_policy, initializers, losses, metrics, optimizers, random, regularizers, saving,
-    training,
+    activations, callbacks, constraints, dtype_policy, initializers, losses, metrics, optimizers, random, regularizers,
+    saving, training,
 };
 
 /// Layers, and `#[derive(Layer)]` for layers of the program itself.
@@ -82,7 +82,61 @@ pub mod layers {
     pub use cornet_nn::layers::*;
 }
 
-/// Models, and `#[derive(Model)]` for models of the program itself.
+/// Models, and `#[derive(Model)]` for models of the program itself, which may train by steps of their own. A step is
+/// written against tensors and traced as a whole, as the default one is.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use cornet::layers::{Call, Context, Dense, Forward, Layer, LayerBase, Tensors};
+/// use cornet::models::Model;
+/// use cornet::optimizers::{Sgd, apply_gradients};
+/// use cornet::training::{CompileOptions, FitOptions, StepData, StepLogs, Trainer, Verbose};
+/// use cornet::{GradientTape, Result, Tensor};
+///
+/// /// Trained on the absolute error.
+/// #[derive(Layer, Model)]
+/// #[model(train_step)]
+/// struct Robust {
+///     base: LayerBase,
+///     trainer: Trainer,
+///     #[part]
+///     dense: Arc<Dense>,
+/// }
+///
+/// impl Robust {
+///     fn new() -> Self {
+///         let dense = Arc::new(Dense::new(1).kernel_initializer("zeros"));
+///         Self { base: LayerBase::new("Robust"), trainer: Trainer::default(), dense }
+///     }
+///
+///     fn train_step(&self, data: &StepData) -> Result<StepLogs> {
+///         let weights = self.trainable_weights();
+///         let tape = GradientTape::new();
+///         let y_pred = self.forward_in(&data.x, &Context::training())?;
+///         let loss = (data.target()? - &y_pred[0]).abs().mean(&[], false);
+///         let gradients = tape.gradient(&loss, &weights.iter().map(|w| &w.variable).collect::<Vec<_>>())?;
+///         if let Some(optimizer) = self.optimizer() {
+///             apply_gradients(&*optimizer, &weights, gradients)?;
+///         }
+///         Ok(StepLogs::default().with("error", &loss))
+///     }
+/// }
+///
+/// impl Forward for Robust {
+///     fn forward(&self, inputs: &[Tensor], call: &Call<'_>) -> Result<Tensors> {
+///         Ok([call.apply(&*self.dense, inputs)?].into_iter().collect())
+///     }
+/// }
+///
+/// let model = Robust::new();
+/// model.compile_with(CompileOptions::new(Sgd::new().learning_rate(0.25)))?;
+/// let (x, y) = (Tensor::of([[1.0_f32], [2.0]]), Tensor::of([[2.0_f32], [4.0]]));
+/// let history = model.fit(&x, &y, FitOptions::new().epochs(2).verbose(Verbose::Silent))?;
+/// assert_eq!(history.get("error")[0], 3.0);
+/// assert!(history.get("error")[1] < 3.0);
+/// # Ok::<(), cornet::Error>(())
+/// ```
 pub mod models {
     pub use cornet_macros::Model;
     pub use cornet_nn::models::*;

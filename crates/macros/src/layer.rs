@@ -156,8 +156,10 @@ pub(crate) fn model(input: TokenStream) -> Result<TokenStream> {
     let result = quote!(::cornet::Result);
     let support = quote!(::cornet::layer_support);
     let layer = quote!(::cornet::layers::Layer);
+    let own = own_methods(&input)?;
     Ok(quote! {
         impl ::cornet::models::Model for #ident {
+            #(#own)*
             fn as_model(&self) -> &dyn ::cornet::models::Model {
                 self
             }
@@ -175,4 +177,61 @@ pub(crate) fn model(input: TokenStream) -> Result<TokenStream> {
             }
         }
     })
+}
+
+/// The methods that `#[model(…)]` names: each calls the struct's own of that name.
+fn own_methods(input: &ItemStruct) -> Result<Vec<TokenStream>> {
+    let (result, training) = (quote!(::cornet::Result), quote!(::cornet::training));
+    let (tensor, layers) = (quote!(::cornet::Tensor), quote!(::cornet::layers));
+    let mut found = Vec::new();
+    for attribute in input.attrs.iter().filter(|a| a.path().is_ident("model")) {
+        attribute.parse_nested_meta(|meta| {
+            let Some(name) = meta.path.get_ident() else { return Err(meta.error("expected the name of a method")) };
+            found.push(match name.to_string().as_str() {
+                "train_step" | "test_step" => quote! {
+                    fn #name(&self, data: &#training::StepData) -> #result<#training::StepLogs> {
+                        Self::#name(self, data)
+                    }
+                },
+                "predict_step" => quote! {
+                    fn #name(&self, x: &[#tensor]) -> #result<::std::vec::Vec<#tensor>> {
+                        Self::#name(self, x)
+                    }
+                },
+                "compute_loss" => quote! {
+                    fn #name(
+                        &self,
+                        data: &#training::StepData,
+                        outputs: &#layers::Outputs,
+                        context: &#layers::Context,
+                    ) -> #result<#tensor> {
+                        Self::#name(self, data, outputs, context)
+                    }
+                },
+                "compute_metrics" => quote! {
+                    fn #name(&self, data: &#training::StepData, outputs: &#layers::Outputs) -> #result<()> {
+                        Self::#name(self, data, outputs)
+                    }
+                },
+                "metrics" => quote! {
+                    fn #name(&self) -> ::std::vec::Vec<::std::sync::Arc<dyn ::cornet::metrics::Metric>> {
+                        Self::#name(self)
+                    }
+                },
+                "output_names" => quote! {
+                    fn #name(&self) -> ::std::vec::Vec<::std::string::String> {
+                        Self::#name(self)
+                    }
+                },
+                _ => {
+                    return Err(meta.error(
+                        "expected train_step, test_step, predict_step, compute_loss, compute_metrics, metrics or \
+                         output_names",
+                    ));
+                }
+            });
+            Ok(())
+        })?;
+    }
+    Ok(found)
 }

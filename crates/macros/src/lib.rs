@@ -60,7 +60,10 @@ pub fn derive_layer(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
 }
 
 /// Makes a model of a struct that derives `Layer` and has a field of type `Trainer`: it can be compiled, fitted, saved.
-#[proc_macro_derive(Model)]
+///
+/// `#[model(train_step, …)]` names methods that the struct has itself instead of the default ones: `train_step`,
+/// `test_step`, `predict_step`, `compute_loss`, `compute_metrics`, `metrics`, `output_names`.
+#[proc_macro_derive(Model, attributes(model))]
 pub fn derive_model(item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     layer::model(item.into()).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -200,14 +200,14 @@ impl<'a> Evaluation<'a> {
         callbacks.on_test_begin(run)?;
         self.compiled.reset_of(self.model)?;
         self.source.start(Pass { epoch: 0, key: None })?;
-        let (group, mut step) = (self.compiled.options().steps_per_execution, 0);
+        let (group, mut step) = (self.compiled.options().steps_per_execution, 0_usize);
         let mut next = self.source.next()?;
         if next.is_none() {
             return Err(err!(EmptyData, "validation: expected batches, found none")
                 .help("an iterator is good for one pass: make a new one for each with training::repeated"));
         }
         while let Some(batch) = next.take() {
-            if step % group == 0 {
+            if step.is_multiple_of(group) {
                 callbacks.on_test_batch_begin(run, step)?;
             }
             let (layout, arguments) = self.feed.arguments(&batch)?;
@@ -220,7 +220,7 @@ impl<'a> Evaluation<'a> {
             if self.steps.is_none_or(|steps| step < steps) {
                 next = self.source.next()?;
             }
-            if step % group == 0 || next.is_none() {
+            if step.is_multiple_of(group) || next.is_none() {
                 callbacks.on_test_batch_end(run, step - 1, &BatchLogs(self.runner.report()))?;
             }
         }

@@ -62,9 +62,12 @@ pub(crate) struct OutputMetric {
     pub name: String,
 }
 
-/// Compiled functions by how their arguments are put together, and their types.
+/// Compiled functions by how their arguments are put together, and their types, with when each was asked for last.
+type Functions = HashMap<(Arc<Layout>, Vec<Type>), (u64, Arc<Traced>)>;
+
+/// Compiled functions that a model keeps.
 #[derive(Default)]
-pub(crate) struct Cache(Mutex<HashMap<(Arc<Layout>, Vec<Type>), (u64, Arc<Traced>)>>);
+pub(crate) struct Cache(Mutex<Functions>);
 
 impl Cache {
     /// The function for such arguments, traced now if it was not before. Where there are too many, the one that was
