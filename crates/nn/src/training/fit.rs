@@ -268,10 +268,9 @@ impl Training<'_, '_, '_> {
     /// batches have run out and do not begin anew.
     fn begin(&mut self, epoch: usize, first: usize) -> Result<Option<Batch>> {
         let key = self.options.shuffle.then(|| self.run.key());
-        if self.stage == Stage::Under {
-            if let Some(batch) = self.source.next()? {
-                return Ok(Some(batch));
-            }
+        let next = if self.stage == Stage::Under { self.source.next()? } else { None };
+        if next.is_some() {
+            return Ok(next);
         }
         self.source.start(Pass { epoch, key })?;
         self.source.skip(first)?;
