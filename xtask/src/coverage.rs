@@ -57,7 +57,12 @@ const SECTIONS: &[Section] = &[
     Section { name: "regularizers", places: &["crates/nn/src/regularizers"], has_registry: true, renamed: OBJECT },
     Section { name: "constraints", places: &["crates/nn/src/constraints"], has_registry: true, renamed: OBJECT },
     Section { name: "activations", places: &["crates/nn/src/activations"], has_registry: true, renamed: OBJECT },
-    Section { name: "ops", places: &["crates/ops/src", "crates/conformance/src/ops.rs"], has_registry: true, renamed: OPS },
+    Section {
+        name: "ops",
+        places: &["crates/ops/src", "crates/conformance/src/ops.rs"],
+        has_registry: true,
+        renamed: OPS,
+    },
     Section { name: "random", places: &["crates/ops/src/random"], has_registry: false, renamed: &[] },
 ];
 
@@ -137,7 +142,8 @@ fn rows(section: &Section, names: &str, scripts: &BTreeMap<String, BTreeSet<Stri
         let renamed = section.renamed.iter().find(|(keras, _)| *keras == name).map(|(_, rust)| *rust);
         own.contains(name) || renamed.is_some_and(|rust| own.contains(rust)) || own.contains(&camel(name))
     };
-    let is_compared = |name: &str| scripts.iter().any(|(file, words)| serves(file, section.name) && words.contains(name));
+    let is_compared =
+        |name: &str| scripts.iter().any(|(file, words)| serves(file, section.name) && words.contains(name));
     let mut rows = Vec::new();
     for line in listed(names, section.name) {
         let (name, alias_of, arguments) = match (line.split_once(" = "), line.split_once('(')) {
@@ -192,7 +198,8 @@ fn words_of_scripts() -> Result<BTreeMap<String, BTreeSet<String>>, String> {
             continue;
         }
         let text = read(&path)?;
-        let code: String = text.lines().map(|line| line.split(" # ").next().unwrap_or_default().to_owned() + "\n").collect();
+        let code: String =
+            text.lines().map(|line| line.split(" # ").next().unwrap_or_default().to_owned() + "\n").collect();
         found.insert(name, words(&code).map(Into::into).collect());
     }
     Ok(found)

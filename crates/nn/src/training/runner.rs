@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cornet_error::{Result, err};
+use cornet_error::{Code, Result, err};
 use cornet_ops::{Tensor, Type};
 use cornet_runtime::Concrete;
 use cornet_tensor::{Array, DType};
@@ -94,8 +94,15 @@ impl<'a> Runner<'a> {
                 let (outputs, names) = self.step(&StepData::of(layout, arguments))?;
                 logs = names;
                 Ok(outputs)
-            })?;
-            Ok(Traced { concrete: Some(concrete), logs })
+            });
+            match concrete {
+                Ok(concrete) => Ok(Traced { concrete: Some(concrete), logs }),
+                // Shapes that values decide, such as that of the longest text of a batch, have no graph.
+                Err(error) if error.code() == Code::DataDependentShape => {
+                    Ok(Traced { concrete: None, logs: Vec::new() })
+                }
+                Err(error) => Err(error),
+            }
         })
     }
 

@@ -46,8 +46,10 @@ impl Token {
         match self {
             Self::Number(number) => Ok(x.equal(*number)),
             Self::Text(text) => {
+                // Values, not ops: a table cannot be made of what a trace computes.
                 let word = Tensor::from(Array::from_strings(vec![text.clone().into_bytes()], [1])?);
-                Ok(LookupTable::vocabulary(&word, 1, 0, 0)?.lookup(x).equal(1_i64))
+                let one = Tensor::from_slice(&[1_i64], [1]);
+                Ok(LookupTable::new(&word, &one, &Tensor::of(0_i64))?.lookup(x).equal(1_i64))
             }
         }
     }
@@ -287,37 +289,45 @@ impl IndexLookup {
         Ok(all)
     }
 
-    fn store(&self, tokens: Vec<Token>, idf: Option<Vec<f32>>) -> Result<()> {
-        let array = match self.options.is_text {
+    /// Words as an array.
+    fn words(&self, tokens: &[Token]) -> Result<Array> {
+        match self.options.is_text {
             true => {
                 let bytes =
                     tokens.iter().map(|t| if let Token::Text(t) = t { t.clone().into_bytes() } else { Vec::new() });
-                Array::from_strings(bytes.collect(), [tokens.len()])?
+                Array::from_strings(bytes.collect(), [tokens.len()])
             }
             false => {
                 let numbers = tokens.iter().map(|t| if let Token::Number(n) = t { *n } else { 0 });
-                Array::from_vec(numbers.collect::<Vec<i64>>(), [tokens.len()])?
+                Array::from_vec(numbers.collect::<Vec<i64>>(), [tokens.len()])
             }
-        };
-        let (words, first) = (Tensor::from(array), self.token_start() as i64);
+        }
+    }
+
+    /// The word for unknown ones where none is given.
+    fn no_word(&self) -> Token {
+        if self.options.is_text { Token::Text(String::new()) } else { Token::Number(-1) }
+    }
+
+    fn store(&self, tokens: Vec<Token>, idf: Option<Vec<f32>>) -> Result<()> {
         let o = &self.options;
-        let table = match (o.invert, o.num_oov_indices) {
-            (true, _) => {
-                let unknown = o.oov_token.as_ref().map_or_else(|| Tensor::of(String::new()), Token::tensor);
-                let numbers = Tensor::range(words.shape()?.elements()).cast(DType::I64) + first;
-                match &o.mask_token {
-                    // What is left out is number 0.
-                    Some(mask) => {
-                        let mask = mask.tensor().reshape([1]);
-                        let (numbers, words) =
-                            (Tensor::of([0_i64]).append(&numbers, Some(0)), mask.append(&words, Some(0)));
-                        LookupTable::new(&numbers, &words, &unknown)?
-                    }
-                    None => LookupTable::new(&numbers, &words, &unknown)?,
-                }
+        let first = self.token_start() as i64;
+        let numbers: Vec<i64> = (first..first + tokens.len() as i64).collect();
+        let table = match o.invert {
+            true => {
+                let unknown = o.oov_token.clone().unwrap_or_else(|| self.no_word());
+                // What is left out is number 0.
+                let mask = o.mask_token.clone();
+                let numbers: Vec<i64> = mask.iter().map(|_| 0).chain(numbers).collect();
+                let words: Vec<Token> = mask.into_iter().chain(tokens.iter().cloned()).collect();
+                let keys = Tensor::from_slice(&numbers, [numbers.len()]);
+                LookupTable::new(&keys, &Tensor::from(self.words(&words)?), &unknown.tensor())?
             }
-            (false, 1) => LookupTable::vocabulary(&words, first, self.oov_start() as i64, 0)?,
-            (false, _) => LookupTable::vocabulary(&words, first, -1, 0)?,
+            false => {
+                let unknown = if o.num_oov_indices == 1 { self.oov_start() as i64 } else { -1 };
+                let values = Tensor::from_slice(&numbers, [numbers.len()]);
+                LookupTable::new(&Tensor::from(self.words(&tokens)?), &values, &Tensor::of(unknown))?
+            }
         };
         let mut state = self.lock();
         (state.tokens, state.idf, state.table) = (tokens, idf, Some(table));
@@ -483,8 +493,10 @@ impl IndexLookup {
             return Ok(());
         }
         let text = std::str::from_utf8(bytes).map_err(|e| err!(Corrupt, "vocabulary.txt: expected UTF-8: {e}"))?;
-        let mut lines: Vec<&str> = text.lines().collect();
-        while lines.last() == Some(&"") {
+        let mut lines: Vec<&str> = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+        // An empty word may be the last one; a line after the last one is none.
+        let least = self.lock().frozen.unwrap_or(0);
+        while lines.len() > least && lines.last() == Some(&"") {
             lines.pop();
         }
         let token = |line: &str| match self.options.is_text {
