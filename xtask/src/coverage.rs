@@ -23,7 +23,7 @@ struct Section {
 }
 
 const SECTIONS: &[Section] = &[
-    Section { name: "layers", places: &["crates/nn/src/layers"], has_registry: false, renamed: &[] },
+    Section { name: "layers", places: &["crates/nn/src/layers"], has_registry: false, renamed: LAYERS },
     Section {
         name: "losses",
         places: &["crates/nn/src/losses"],
@@ -52,21 +52,41 @@ const SECTIONS: &[Section] = &[
         has_registry: true,
         renamed: &[("deserialize", "from_json"), ("serialize", "to_json")],
     },
-    Section { name: "callbacks", places: &["crates/nn/src/callbacks"], has_registry: false, renamed: &[] },
+    Section {
+        name: "callbacks",
+        places: &["crates/nn/src/callbacks", "crates/nn/src/training/history.rs"],
+        has_registry: false,
+        renamed: &[],
+    },
     Section { name: "initializers", places: &["crates/nn/src/initializers"], has_registry: true, renamed: OBJECT },
     Section { name: "regularizers", places: &["crates/nn/src/regularizers"], has_registry: true, renamed: OBJECT },
     Section { name: "constraints", places: &["crates/nn/src/constraints"], has_registry: true, renamed: OBJECT },
     Section { name: "activations", places: &["crates/nn/src/activations"], has_registry: true, renamed: OBJECT },
     Section {
         name: "ops",
-        places: &["crates/ops/src", "crates/conformance/src/ops.rs"],
+        places: &["crates/ops/src", "crates/conformance/src/ops.rs", "crates/runtime/src/autodiff.rs"],
         has_registry: true,
         renamed: OPS,
     },
     Section { name: "random", places: &["crates/ops/src/random"], has_registry: false, renamed: &[] },
 ];
 
-const OBJECT: &[(&str, &str)] = &[("deserialize", "from_json"), ("serialize", "to_json"), ("get", "parse")];
+/// Functions that make a layer and call it are `Layer::new().on(…)`.
+const LAYERS: &[(&str, &str)] = &[
+    ("deserialize", "layer_from_json"),
+    ("serialize", "layer_to_json"),
+    ("add", "Add"),
+    ("average", "Average"),
+    ("concatenate", "Concatenate"),
+    ("dot", "Dot"),
+    ("maximum", "Maximum"),
+    ("minimum", "Minimum"),
+    ("multiply", "Multiply"),
+    ("subtract", "Subtract"),
+    ("Layer", "Layer"),
+];
+
+const OBJECT: &[(&str, &str)] = &[("deserialize", "from_json"), ("serialize", "to_json"), ("get", "from_json")];
 
 /// Ops that are other things in Rust, by the item that does their work.
 const OPS: &[(&str, &str)] = &[
@@ -144,6 +164,11 @@ fn rows(section: &Section, names: &str, scripts: &BTreeMap<String, BTreeSet<Stri
     };
     let is_compared =
         |name: &str| scripts.iter().any(|(file, words)| serves(file, section.name) && words.contains(name));
+    let aliases: Vec<(&str, &str)> = listed(names, section.name).filter_map(|line| line.split_once(" = ")).collect();
+    // A script may name the object by any of its names.
+    let is_compared = |real: &str| {
+        is_compared(real) || aliases.iter().any(|(name, of)| *of == real && !name.contains('(') && is_compared(name))
+    };
     let mut rows = Vec::new();
     for line in listed(names, section.name) {
         let (name, alias_of, arguments) = match (line.split_once(" = "), line.split_once('(')) {
@@ -250,9 +275,9 @@ fn offered(code: &str, has_registry: bool, found: &mut BTreeSet<String>) {
     }
     for line in code.lines() {
         let line = line.trim();
-        let line = line.strip_prefix("pub ").map_or(line, |rest| rest);
+        let item = line.strip_prefix("pub ").unwrap_or_default();
         for kind in ["struct ", "enum ", "type ", "trait ", "fn ", "const fn "] {
-            found.extend(line.strip_prefix(kind).and_then(|rest| words(rest).next()).map(String::from));
+            found.extend(item.strip_prefix(kind).and_then(|rest| words(rest).next()).map(String::from));
         }
         if !line.is_empty() && line.chars().all(|c| c.is_alphanumeric() || c == '_' || c == ' ') {
             found.extend(words(line).map(String::from));
@@ -265,7 +290,8 @@ fn offered(code: &str, has_registry: bool, found: &mut BTreeSet<String>) {
             }
         }
         // Rows of a macro's table: `segment_sum Add Zero "…";` and `Mean = MeanRule {`.
-        if line.ends_with(';') || line.ends_with('{') || line.ends_with(')') {
+        let row = line.ends_with("\";") || line.ends_with("Rule {") || line.ends_with(",)") || line.contains(" = ");
+        if row && !line.starts_with("let ") {
             let first = words(line).next().filter(|word| line.starts_with(word));
             found.extend(first.filter(|word| word.len() > 2).map(String::from));
         }

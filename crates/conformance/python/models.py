@@ -43,7 +43,8 @@ SKIPPED = {"SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells", "MaxNumBou
 
 def randomize(model, rng):
     for weight in model.weights:
-        if keras.backend.is_float_dtype(weight.dtype):
+        # What Normalization has learned is not read again before the model is saved.
+        if keras.backend.is_float_dtype(weight.dtype) and weight.name not in ("mean", "variance"):
             value = rng.standard_normal(weight.shape) * 0.3
             weight.assign((0.5 + np.abs(value) if "variance" in weight.name else value).astype("float32"))
 
@@ -62,6 +63,8 @@ def around(name, number, seed):
     else:
         found = case.layer(entries) if case.how == "list" else case.layer(*entries)
     found = list(found) if isinstance(found, (list, tuple)) else [found]
+    if any(y.dtype == "string" for y in found):
+        return None
     outputs = [layers.Flatten()(y) if y.ndim > 2 and None not in y.shape[1:] else y for y in found]
     outputs[0] = layers.Dense(2)(outputs[0]) if outputs[0].ndim == 2 and "float" in outputs[0].dtype and None not in outputs[0].shape[1:] else outputs[0]
     return keras.Model(entries if len(entries) > 1 else entries[0], outputs if len(outputs) > 1 else outputs[0]), list(case.inputs)

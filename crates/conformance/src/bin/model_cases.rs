@@ -231,7 +231,9 @@ fn randomize(r: &mut Random, model: &BoxedModel) -> Result<()> {
         let positive = weight.name.contains("variance");
         let values = r.floats(weight.count());
         let values = values.into_iter().map(|v| if positive { 0.5 + v.abs() } else { 0.6 * v }).collect();
-        weight.variable.set(Array::from_vec::<f32>(values, weight.variable.shape().clone())?.cast(weight.variable.dtype())?)?;
+        weight
+            .variable
+            .set(Array::from_vec::<f32>(values, weight.variable.shape().clone())?.cast(weight.variable.dtype())?)?;
     }
     Ok(())
 }

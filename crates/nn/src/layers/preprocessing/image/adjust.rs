@@ -15,6 +15,15 @@ use crate::saving::config::{Config, map};
 
 const LAST: DataFormat = DataFormat::ChannelsLast;
 
+/// The ends of a factor as Keras takes them: those of a count of bits must be integers.
+fn written(class: &str, ends: Value) -> Value {
+    let whole = |v: &Value| v.as_f64().filter(|v| v.fract() == 0.0).map_or(v.clone(), |v| json!(v as i64));
+    match ends {
+        Value::Array(ends) if class == "RandomPosterization" => ends.iter().map(whole).collect(),
+        ends => ends,
+    }
+}
+
 /// Layers with a factor and a range of values: their struct, their constructor, and their JSON.
 macro_rules! factor_layers {
     ($($(#[$doc:meta])* $name:ident = $kind:ident, bounds $bounds:expr, default $default:expr, keys $keys:expr;)+) => { $(
@@ -60,7 +69,7 @@ macro_rules! factor_layers {
 
             fn arguments(&self, seed: Option<u64>) -> Map<String, Value> {
                 let all = [
-                    ("factor", self.factor.ends(Self::BOUNDS)), ("value_range", json!([self.range.0, self.range.1])),
+                    ("factor", written(Self::CLASS, self.factor.ends(Self::BOUNDS))), ("value_range", json!([self.range.0, self.range.1])),
                     ("seed", json!(seed)),
                 ];
                 let keys: &[&str] = $keys;
