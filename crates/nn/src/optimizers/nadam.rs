@@ -4,7 +4,6 @@ use cornet_tensor::{Array, DType};
 use serde_json::{Map, Value, json};
 use smallvec::SmallVec;
 
-use super::adam;
 use super::arguments::{arguments, common_arguments, default_from_new};
 use super::{Optimizer, OptimizerBase, Rate, Slot, SlotGroup, State, Step};
 use crate::layers::Weight;
@@ -99,7 +98,10 @@ impl Optimizer for Nadam {
         let [m, v] = step.states()?;
         let [of_mean, of_gradient, by_2] = step.numbers()?;
         let g = &step.gradient;
-        adam::follow(g, m, v, self.beta_1, self.beta_2)?;
+        // Keras rounds the decays before it subtracts them from 1, other than Adam's.
+        let share = |beta: f64| 1.0 - step.rate.constant(beta);
+        m.assign_add(&((g - m.read()) * share(self.beta_1)))?;
+        v.assign_add(&((g.square() - v.read()) * share(self.beta_2)))?;
         let mean = m.read() * of_mean + g * of_gradient;
         let scale = (v.read() / by_2).sqrt() + self.epsilon;
         step.variable.assign_sub(&(mean * &step.rate.learning_rate / scale))
