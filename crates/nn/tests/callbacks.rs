@@ -457,7 +457,7 @@ fn a_training_that_was_cut_short_ends_with_the_same_bits() -> Result<()> {
     let (whole, history) = train(&folder, None, false)?;
     assert!(folder.names().is_empty(), "the backup is deleted at the end");
     for in_steps in [false, true] {
-        for cut in [(0, 0), (1, 2), (2, 4), (4, 0), (5, 3)] {
+        for cut in [(0, 0), (1, 2), (2, 4), (3, 0), (4, 0), (5, 3)] {
             train(&folder, Some(cut), in_steps).unwrap_err();
             let (resumed, rest) = train(&folder, None, in_steps)?;
             assert_eq!(resumed, whole, "cut after {cut:?}, in steps: {in_steps}");

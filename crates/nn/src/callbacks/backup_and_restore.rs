@@ -44,6 +44,8 @@ pub struct BackupAndRestore {
     double_checkpoint: bool,
     delete_checkpoint: bool,
     counter: StepCounter,
+    /// Whether a backup that was due after the last step of an epoch waits for the epoch's end.
+    is_waiting: bool,
     wrong: Option<Error>,
 }
 
@@ -61,7 +63,8 @@ impl BackupAndRestore {
         let empty = || err!(InvalidArgument, "BackupAndRestore: expected a folder, found an empty name");
         let wrong = folder.as_os_str().is_empty().then(empty);
         let (counter, save_freq) = (StepCounter::default(), SaveFreq::Epoch);
-        Self { folder, save_freq, double_checkpoint: false, delete_checkpoint: true, counter, wrong }
+        let is_waiting = false;
+        Self { folder, save_freq, double_checkpoint: false, delete_checkpoint: true, counter, is_waiting, wrong }
     }
 
     /// When it saves: after every `epoch`, or after a number of steps each.
@@ -212,7 +215,7 @@ impl Callback for BackupAndRestore {
         if let Some(error) = &self.wrong {
             return Err(error.clone());
         }
-        self.counter = StepCounter::default();
+        (self.counter, self.is_waiting) = (StepCounter::default(), false);
         optimizer(run)?;
         self.restore(run)
     }
@@ -241,10 +244,16 @@ impl Callback for BackupAndRestore {
         Ok(())
     }
 
-    fn is_backup_due(&mut self, _run: &Run<'_>, moment: Moment) -> bool {
+    fn is_backup_due(&mut self, run: &Run<'_>, moment: Moment) -> bool {
         match self.save_freq {
             SaveFreq::Epoch => moment.step == 0,
-            SaveFreq::Steps(_) => moment.step > 0 && self.counter.is_due(self.save_freq),
+            SaveFreq::Steps(_) if moment.step == 0 => std::mem::take(&mut self.is_waiting),
+            SaveFreq::Steps(_) => {
+                let is_due = self.counter.is_due(self.save_freq);
+                // After its last step an epoch has its end still before it, which is no moment to go on from.
+                self.is_waiting = is_due && moment.step == run.steps();
+                is_due && !self.is_waiting
+            }
         }
     }
 

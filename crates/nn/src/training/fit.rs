@@ -233,7 +233,11 @@ impl Training<'_, '_, '_> {
             if first == 0 {
                 self.compiled.reset_of(self.run.model())?;
             }
-            let Some(batch) = self.begin(epoch, first)? else { break };
+            let batch = self.begin(epoch, first)?;
+            // An epoch that goes on behind its last step has its end still before it.
+            if batch.is_none() && first == 0 {
+                break;
+            }
             self.run.begin_epoch(Moment { epoch, step: first });
             self.options.callbacks.on_epoch_begin(&self.run, epoch)?;
             show_messages(&self.run, &mut self.progress);
@@ -275,7 +279,7 @@ impl Training<'_, '_, '_> {
         self.source.start(Pass { epoch, key })?;
         self.source.skip(first)?;
         let batch = self.source.next()?;
-        if batch.is_none() {
+        if batch.is_none() && first == 0 {
             self.run.say(
                 "the batches have run out and do not begin anew: training ends here; give steps_per_epoch and enough \
                  batches, or batches of training::repeated",
@@ -286,8 +290,8 @@ impl Training<'_, '_, '_> {
     }
 
     /// The steps of an epoch. Nothing is allocated here, once the first step has run, but for the display.
-    fn train(&mut self, epoch: usize, first: usize, batch: Batch) -> Result<()> {
-        let (mut step, mut next) = (first, Some(batch));
+    fn train(&mut self, epoch: usize, first: usize, batch: Option<Batch>) -> Result<()> {
+        let (mut step, mut next) = (first, batch);
         let group = self.compiled.options().steps_per_execution;
         let last = self.options.steps_per_epoch;
         self.stage = Stage::Under;
