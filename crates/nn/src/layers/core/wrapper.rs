@@ -4,7 +4,7 @@ use crate::layers::{Bidirectional, Layer, TimeDistributed};
 
 /// A layer around another one, which is its part `layer`: `SpectralNormalization`, `TimeDistributed`, `Bidirectional`.
 ///
-/// A wrapper of the program itself is a struct with a field `layer` that derives [`Layer`](derive@crate::Layer).
+/// A wrapper of the program itself is a struct with a field `layer` and `#[derive(Layer)]`.
 ///
 /// # Source
 /// Keras 3 `keras.layers.Wrapper`.
