@@ -35,8 +35,8 @@ pub mod layer_support {
 }
 
 pub use cornet_nn::{
-    activations, callbacks, constraints, dtype_policy, initializers, losses, metrics, optimizers, random, regularizers,
-    saving, training,
+    activations, callbacks, constraints, dtype_policy, evaluation, initializers, losses, metrics, optimizers, random,
+    regularizers, saving, training, utils,
 };
 
 /// Layers, and `#[derive(Layer)]` for layers of the program itself.

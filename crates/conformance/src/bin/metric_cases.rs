@@ -106,7 +106,9 @@ fn answer(case: &Value, arrays: &Arrays, to: &mut Answer) -> Result<()> {
     let batches = list(&case["batches"]).iter().map(|names| Batch::of(names, arrays)).collect::<Result<Vec<_>>>()?;
     match (case["kind"].as_str(), &batches[..]) {
         (Some("loss"), [batch]) => answer_loss(case, batch, to),
-        (Some("metric"), batches) => ["eager", "compiled"].iter().try_for_each(|kind| run_metric(kind, case, batches, to)),
+        (Some("metric"), batches) => {
+            ["eager", "compiled"].iter().try_for_each(|kind| run_metric(kind, case, batches, to))
+        }
         _ => fail!(InvalidArgument, "case: expected a loss or a metric, found {}", case["kind"]),
     }
 }

@@ -79,8 +79,13 @@ impl ConfusionMatrix {
     pub fn names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
         if names.len() != self.names.len() {
-            return Err(err!(InvalidArgument, "names: expected {}, one a class, found {}", self.names.len(), names.len())
-                .help("give the number of classes where the last ones do not occur in the data"));
+            return Err(err!(
+                InvalidArgument,
+                "names: expected {}, one a class, found {}",
+                self.names.len(),
+                names.len()
+            )
+            .help("give the number of classes where the last ones do not occur in the data"));
         }
         self.names = names;
         Ok(self)
@@ -184,7 +189,13 @@ mod tests {
 
     fn matrix() -> ConfusionMatrix {
         let y_true = Array::from_literal([0, 1, 2, 2, 2]).unwrap();
-        let y_pred = Array::from_literal([[0.9_f32, 0.1, 0.0], [0.5, 0.5, 0.0], [0.0, 0.1, 0.9], [0.1, 0.1, 0.8], [0.0, 1.0, 0.0]]);
+        let y_pred = Array::from_literal([
+            [0.9_f32, 0.1, 0.0],
+            [0.5, 0.5, 0.0],
+            [0.0, 0.1, 0.9],
+            [0.1, 0.1, 0.8],
+            [0.0, 1.0, 0.0],
+        ]);
         ConfusionMatrix::new(&y_true, &y_pred.unwrap()).unwrap()
     }
 
@@ -212,7 +223,8 @@ mod tests {
         assert_eq!(code(ints(vec![0, -1]), ints(vec![0, 0])), "invalid_argument");
         assert_eq!(code(ints(vec![0, 1]), floats(vec![0.2, 0.7])), "invalid_argument");
         assert_eq!(code(ints(vec![0, 1]), floats(vec![0.0, 999_999.0])), "limit_exceeded");
-        let three = ConfusionMatrix::weighted(&ints(vec![0]), &ints(vec![1]), Some(&floats(vec![2.5])), Some(3)).unwrap();
+        let three =
+            ConfusionMatrix::weighted(&ints(vec![0]), &ints(vec![1]), Some(&floats(vec![2.5])), Some(3)).unwrap();
         assert_eq!((three.classes(), three.count(0, 1), three.count(7, 0)), (3, 2.5, 0.0));
         assert!(matrix().names(["one"]).is_err());
     }

@@ -48,7 +48,11 @@ fn steps(mut samples: Vec<(bool, f64, f64)>) -> Result<Steps> {
     let mut steps = Steps { false_positives: Vec::new(), true_positives: Vec::new(), thresholds: Vec::new() };
     let (mut wrong, mut right) = (0.0, 0.0);
     for (i, (is_positive, score, weight)) in samples.iter().enumerate() {
-        if *is_positive { right += weight } else { wrong += weight }
+        if *is_positive {
+            right += weight
+        } else {
+            wrong += weight
+        }
         if samples.get(i + 1).is_none_or(|(_, next, _)| next != score) {
             steps.false_positives.push(wrong);
             steps.true_positives.push(right);

@@ -48,7 +48,9 @@ pub fn class_numbers(of: &dyn IntoArrays) -> Result<Vec<usize>> {
     let array = one("classes", of)?;
     let shape: &Shape = array.shape();
     if array.dtype() == DType::Str {
-        return Err(err!(DtypeMismatch, "classes: expected numbers, found strings").help("number the classes from 0 on"));
+        return Err(
+            err!(DtypeMismatch, "classes: expected numbers, found strings").help("number the classes from 0 on")
+        );
     }
     let values = array.to_f64()?;
     if let &[_, classes] = shape.as_slice()
@@ -64,8 +66,9 @@ pub fn class_numbers(of: &dyn IntoArrays) -> Result<Vec<usize>> {
     let class = |v: &f64| {
         let is_class = *v >= 0.0 && v.fract() == 0.0 && *v < 1e9;
         is_class.then_some(*v as usize).ok_or_else(|| {
-            err!(InvalidArgument, "classes: expected whole numbers from 0 on, found {v}")
-                .help("compare probabilities with a threshold, such as y.greater(0.5), or give scores [samples, classes]")
+            err!(InvalidArgument, "classes: expected whole numbers from 0 on, found {v}").help(
+                "compare probabilities with a threshold, such as y.greater(0.5), or give scores [samples, classes]",
+            )
         })
     };
     values.iter().map(class).collect()

@@ -84,8 +84,7 @@ impl ClassificationReport {
         let classes: String = self.classes.iter().map(line).collect();
         let accuracy = self.accuracy;
         let (right, blank) = (support(total), "");
-        let accuracy =
-            format!("{:>width$}  {blank:>9} {blank:>9} {accuracy:>9.digits$} {right:>9}\n", "accuracy");
+        let accuracy = format!("{:>width$}  {blank:>9} {blank:>9} {accuracy:>9.digits$} {right:>9}\n", "accuracy");
         format!("{head}\n{classes}\n{accuracy}{}{}", line(&self.macro_average), line(&self.weighted_average))
     }
 

@@ -13,11 +13,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(
-        y_true: &dyn IntoArrays,
-        y_pred: &dyn IntoArrays,
-        sample_weight: Option<&dyn IntoArrays>,
-    ) -> Result<Self> {
+    fn of(y_true: &dyn IntoArrays, y_pred: &dyn IntoArrays, sample_weight: Option<&dyn IntoArrays>) -> Result<Self> {
         let (truth, found) = (one("y_true", y_true)?, one("y_pred", y_pred)?);
         let width = |a: &Array| a.elements().checked_div(a.shape().first().copied().unwrap_or(0)).unwrap_or(0);
         let (samples, columns) = (truth.shape().first().copied().unwrap_or(0), width(&truth));

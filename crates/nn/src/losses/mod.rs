@@ -12,6 +12,8 @@ mod overlap;
 mod registry;
 mod regression;
 mod similarity;
+#[cfg(test)]
+mod tests;
 mod weighting;
 
 use cornet_error::{Result, fail};

@@ -139,6 +139,35 @@ impl MetricFunction for WholeLoss {
     }
 }
 
+/// A function of Keras that a file has as such and not as a metric's class.
+pub(super) struct Wrapped {
+    pub function: Arc<dyn MetricFunction>,
+    /// As they were in the file.
+    pub arguments: Map<String, Value>,
+}
+
+impl MetricFunction for Wrapped {
+    fn class_name(&self) -> &str {
+        "MeanMetricWrapper"
+    }
+
+    fn name(&self) -> &str {
+        self.function.name()
+    }
+
+    fn arguments(&self) -> Map<String, Value> {
+        self.arguments.clone()
+    }
+
+    fn values(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Tensor> {
+        self.function.values(y_true, y_pred)
+    }
+
+    fn mask(&self, y_true: &Tensor, y_pred: &Tensor) -> Result<Option<Tensor>> {
+        self.function.mask(y_true, y_pred)
+    }
+}
+
 /// A closure as a function.
 pub(super) struct Closure<F> {
     pub name: String,

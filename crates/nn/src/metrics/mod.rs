@@ -30,6 +30,8 @@ mod r2_score;
 mod registry;
 mod rule;
 mod samplewise;
+#[cfg(test)]
+mod tests;
 
 use cornet_error::Result;
 use cornet_ops::{Tensor, Variable};

@@ -6,7 +6,7 @@ use cornet_error::{Result, err};
 use serde_json::{Map, Value};
 
 use super::accuracy::k;
-use super::function::{OfLoss, WholeLoss, loss_of};
+use super::function::{OfLoss, WholeLoss, Wrapped, loss_of};
 use super::*;
 use crate::arg::unknown;
 use crate::dtype_policy::DTypePolicy;
@@ -91,10 +91,13 @@ fn wrapped(config: &Config<'_>) -> Result<Arc<dyn MetricFunction>> {
     if arguments.is_some() {
         return Ok(Arc::new(WholeLoss(Loss::from_json(config.get("fn"))?)));
     }
-    function(class, config)?.ok_or_else(|| {
+    let found = function(class, config)?.ok_or_else(|| {
         err!(Unsupported, "MeanMetricWrapper.fn: expected a function of Keras, found '{class}'")
             .help("give the model its metrics anew with compile")
-    })
+    })?;
+    let mut arguments = config.arguments().clone();
+    arguments.retain(|key, _| !["name", "dtype"].contains(&key.as_str()));
+    Ok(Arc::new(Wrapped { function: found, arguments }))
 }
 
 /// The metric of a class or of its name in snake case.

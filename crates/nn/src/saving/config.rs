@@ -53,6 +53,11 @@ impl<'a> Config<'a> {
         self.class
     }
 
+    /// All arguments.
+    pub(crate) fn arguments(&self) -> &'a Map<String, Value> {
+        self.map
+    }
+
     /// The argument, null if it is not there.
     pub fn get(&self, key: &'a str) -> &'a Value {
         self.asked.borrow_mut().push(key);

@@ -9,5 +9,5 @@ mod timeseries;
 
 pub use arrays::{normalize, to_categorical};
 pub use packing::{Packed, SplitDataset, pack_x_y_sample_weight, unpack_x_y_sample_weight};
-pub use sequences::{Side, pad_sequences, PadSequences};
+pub use sequences::{PadSequences, Side, pad_sequences};
 pub use timeseries::{Timeseries, Windows};

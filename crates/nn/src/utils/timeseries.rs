@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn windows_have_targets_and_come_in_batches() {
-        let windows = Timeseries::new(4).sequence_stride(3).batch_size(2).windows(&series(14), Some(&series(14))).unwrap();
+        let windows =
+            Timeseries::new(4).sequence_stride(3).batch_size(2).windows(&series(14), Some(&series(14))).unwrap();
         let (x, y) = windows.batch(1).unwrap();
         assert_eq!(x.to_vec::<i32>().unwrap(), [6, 7, 8, 9, 9, 10, 11, 12]);
         assert_eq!(y.unwrap().to_vec::<i32>().unwrap(), [6, 9]);
