@@ -69,14 +69,15 @@ class Prepared:
         inputs = [tf.constant(x) for x in case.inputs]
         tensors = {k: [tf.constant(t) for t in v] if isinstance(v, (list, tuple)) else tf.constant(v)
                    for k, v in case.tensors.items()}
-        for x, mask in zip(inputs, case.masks):
-            if mask is not None:
-                set_keras_mask(x, tf.constant(mask))
         further = dict(case.values, **tensors)
         if layer._call_has_training_arg:
             further["training"] = case.training
 
         def call():
+            # Before each call, since attention takes the masks off its inputs.
+            for x, mask in zip(inputs, case.masks):
+                if mask is not None:
+                    set_keras_mask(x, tf.constant(mask))
             if case.how == "cell":
                 return layer(inputs[0], inputs[1:], **further)
             if case.how == "stacked":

@@ -87,12 +87,15 @@ pub trait Layer: Send + Sync + Any {
         false
     }
 
-    /// The masks of the outputs, of a layer that supports masking: those of the inputs, one for one.
+    /// The masks of the outputs, of a layer that supports masking: those of the inputs, one for one, or the one given.
     ///
     /// # Errors
     /// What does not fit.
     fn compute_mask(&self, _inputs: &[Tensor], call: &Call<'_>) -> Result<Masks> {
-        Ok(call.masks.iter().cloned().collect())
+        match call.arguments.tensor("mask") {
+            Some(given) => Ok(std::iter::once(Some(given.clone())).collect()),
+            None => Ok(call.masks.iter().cloned().collect()),
+        }
     }
 
     /// Whether inputs of another float are brought to the dtype that the layer computes in.
