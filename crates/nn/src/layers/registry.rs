@@ -28,6 +28,7 @@ use super::{
     StackedRNNCells, StringLookup, Subtract, TextVectorization, TimeDistributed, UnitNormalization, UpSampling1D,
     UpSampling2D, UpSampling3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D,
 };
+use crate::arg::closest;
 use crate::models::{Functional, Sequential};
 use crate::saving::config::Config;
 
@@ -228,9 +229,13 @@ pub fn layer_from_json(object: &Value) -> Result<Arc<dyn Layer>> {
     }
     let Some(from_config) = find(object, config.class()) else {
         let known: Vec<&str> = classes().collect();
-        return Err(err!(Unsupported, "layer '{}': there is no class {}", name(), config.class())
-            .operand("supported", known.join(", "))
-            .help("register a layer of your own with register_layer"));
+        return Err(err!(Unsupported, "layer '{}': there is no class {}", name(), config.class()).help(match closest(
+            config.class(),
+            &known,
+        ) {
+            Some(near) => format!("did you mean {near}? A layer of your own is admitted with register_layer"),
+            None => "a layer of your own is admitted with register_layer".into(),
+        }));
     };
     let layer = from_config(&config).map_err(|e| e.within(format!("layer '{}'", name())))?;
     config.finish().map_err(|e| e.within(format!("layer '{}'", name())))?;

@@ -87,7 +87,12 @@ pub(crate) fn class_numbers(y_true: &Tensor, y_pred: &Tensor, axis: isize) -> Re
     if !fits {
         return Err(err!(ShapeMismatch, "targets: expected {rows:?}, a class number a sample, found {targets}")
             .operand("predictions", &outputs)
-            .help("one-hot targets go to categorical_crossentropy"));
+            .help(match targets.rank() + 1 < outputs.rank() {
+                true => {
+                    "is a Flatten or a global pool missing before the last layer? One prediction a sample is wanted"
+                }
+                false => "one-hot targets go to categorical_crossentropy",
+            }));
     }
     Ok(y_true.reshape(rows))
 }

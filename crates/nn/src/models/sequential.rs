@@ -105,8 +105,8 @@ impl Sequential {
             return Ok(());
         }
         if self.layers.iter().any(|other| other.name() == layer.name() && !Arc::ptr_eq(other, &layer)) {
-            let (model, name) = (self.base.name(), layer.name());
-            return Err(err!(InvalidArgument, "{model}: expected layers of different names, found '{name}' twice")
+            let name = layer.name();
+            return Err(err!(InvalidArgument, "expected layers of different names, found '{name}' twice")
                 .help("give one of them another name"));
         }
         self.layers.push(layer);
@@ -133,8 +133,9 @@ impl Sequential {
             return Err(error.clone());
         }
         if self.layers.is_empty() {
-            return Err(err!(InvalidState, "{}: expected layers, found none", self.base.name())
-                .help("add layers to the model before it is used"));
+            return Err(
+                err!(InvalidState, "expected layers, found none").help("add layers to the model before it is used")
+            );
         }
         self.entry.get_or_init(|| {
             let dtype = self.layers[0].base().policy().compute_dtype();
