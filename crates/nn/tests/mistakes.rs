@@ -128,9 +128,7 @@ fn building() -> Vec<Mistake> {
 
 fn training() -> Vec<Mistake> {
     vec![
-        mistake("fit before compile", || {
-            classifier().fit(&zeros(&[3, 4]), &classes(&[0, 1, 2]), quiet()).map(|_| ())
-        }),
+        mistake("fit before compile", || classifier().fit(&zeros(&[3, 4]), &classes(&[0, 1, 2]), quiet()).map(|_| ())),
         mistake("a loss that there is not", || classifier().compile("adam", "mean_square_error", ())),
         mistake("an optimizer that there is not", || classifier().compile("adamm", "mse", ())),
         mistake("a metric that there is not", || classifier().compile("adam", "mse", ["acuracy"])),
@@ -143,9 +141,7 @@ fn training() -> Vec<Mistake> {
         mistake("one-hot targets for a loss of class numbers", || {
             sparse().fit(&zeros(&[3, 4]), &zeros(&[3, 3]), quiet()).map(|_| ())
         }),
-        mistake("fewer targets than samples", || {
-            sparse().fit(&zeros(&[3, 4]), &classes(&[0, 1]), quiet()).map(|_| ())
-        }),
+        mistake("fewer targets than samples", || sparse().fit(&zeros(&[3, 4]), &classes(&[0, 1]), quiet()).map(|_| ())),
         mistake("features of another width", || {
             sparse().fit(&zeros(&[3, 5]), &classes(&[0, 1, 2]), quiet()).map(|_| ())
         }),
@@ -241,5 +237,9 @@ fn every_mistake_has_one_clear_message() {
     for (found, expected) in found.split("\n\n").zip(expected.split("\n\n")) {
         assert_eq!(found, expected);
     }
-    assert_eq!(found.len(), expected.len(), "CORNET_UPDATE=1 cargo test -p cornet-nn --test mistakes writes the new texts");
+    assert_eq!(
+        found.len(),
+        expected.len(),
+        "CORNET_UPDATE=1 cargo test -p cornet-nn --test mistakes writes the new texts"
+    );
 }

@@ -49,9 +49,12 @@ fn judged(case: &Value, inputs: &Inputs, to: &mut Answer) -> Result<()> {
         Some("confusion_matrix") => {
             let names = case["names"].as_array().into_iter().flatten().filter_map(Value::as_str);
             let matrix = ConfusionMatrix::weighted(y_true, y_pred, weight, size(case, "classes"))?.names(names)?;
-            for (name, normalize) in
-                [("none", Normalize::None), ("true", Normalize::True), ("pred", Normalize::Predicted), ("all", Normalize::All)]
-            {
+            for (name, normalize) in [
+                ("none", Normalize::None),
+                ("true", Normalize::True),
+                ("pred", Normalize::Predicted),
+                ("all", Normalize::All),
+            ] {
                 to.arrays.push((name.into(), matrix.array(normalize)?));
             }
             to.facts.insert("report".into(), matrix.report().table(3).into());
@@ -73,9 +76,7 @@ fn judged(case: &Value, inputs: &Inputs, to: &mut Answer) -> Result<()> {
             numbers(to, "thresholds", &curve.thresholds)?;
             numbers(to, "area", &[curve.average_precision(), curve.area()])
         }
-        Some("roc_auc_one_vs_rest") => {
-            numbers(to, "area", &[evaluation::roc_auc_one_vs_rest(y_true, y_pred, weight)?])
-        }
+        Some("roc_auc_one_vs_rest") => numbers(to, "area", &[evaluation::roc_auc_one_vs_rest(y_true, y_pred, weight)?]),
         Some("scores") => numbers(
             to,
             "scores",
@@ -114,7 +115,8 @@ fn prepared(case: &Value, inputs: &Inputs, to: &mut Answer) -> Result<()> {
             utils::normalize(inputs.at(0)?, case["axis"].as_i64().unwrap_or(-1) as isize, order)?
         }
         Some("pad_sequences") => {
-            let list = |v: &Value| v.as_array().into_iter().flatten().filter_map(Value::as_i64).map(|n| n as i32).collect();
+            let list =
+                |v: &Value| v.as_array().into_iter().flatten().filter_map(Value::as_i64).map(|n| n as i32).collect();
             let sequences: Vec<Vec<i32>> = case["sequences"].as_array().into_iter().flatten().map(list).collect();
             let word = |key: &str| case[key].as_str().unwrap_or("pre");
             let value = case["value"].as_i64().unwrap_or(0) as i32;
@@ -144,7 +146,8 @@ fn prepared(case: &Value, inputs: &Inputs, to: &mut Answer) -> Result<()> {
         Some("split_dataset") => {
             let left = case["left"].as_f64().map_or(SplitDataset::right(0.5), SplitDataset::left);
             let split = case["right"].as_f64().map_or(left, |right| left.right_size(right));
-            let split = if case["left"].is_null() { SplitDataset::right(case["right"].as_f64().unwrap_or(0.5)) } else { split };
+            let split =
+                if case["left"].is_null() { SplitDataset::right(case["right"].as_f64().unwrap_or(0.5)) } else { split };
             let (left, right) = split.split(&[inputs.at(0)?])?;
             to.arrays.extend(left.into_iter().map(|a| ("left".into(), a)));
             to.arrays.extend(right.into_iter().map(|a| ("right".into(), a)));
