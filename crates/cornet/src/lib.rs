@@ -153,7 +153,7 @@ pub use cornet_runtime::attribute as function_support;
 /// What most programs name: `use cornet::prelude::*;`.
 pub mod prelude {
     pub use crate::layers::*;
-    pub use crate::models::{Model, Sequential};
+    pub use crate::models::{Functional, Model, Sequential, Symbolic};
     pub use crate::optimizers::{Adam, Sgd};
     pub use crate::saving::load_model;
     pub use crate::training::{CompileOptions, FitOptions, Verbose};
@@ -163,4 +163,8 @@ pub mod prelude {
 /// The examples of the guide, as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/graphs.md")]
-struct Guide;
+struct Graphs;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/keras.md")]
+struct Keras;
