@@ -180,7 +180,8 @@ mod tests {
     #[test]
     fn a_chain_is_a_straight_line() {
         let laid = layout(&[(50.0, 20.0), (90.0, 20.0), (30.0, 20.0)], &[(0, 1), (1, 2)], (10.0, 20.0));
-        assert!(laid.boxes.iter().all(|b| (b.0 - 45.0).abs() < 1e-9), "{:?}", laid.boxes);
-        assert_eq!(laid.size, (90.0, 100.0));
+        // Boxes come nearer to their places in each round.
+        assert!(laid.boxes.iter().all(|b| (b.0 - 45.0).abs() < 0.01), "{:?}", laid.boxes);
+        assert!((laid.size.0 - 90.0).abs() < 0.01 && laid.size.1 == 100.0, "{:?}", laid.size);
     }
 }

@@ -144,6 +144,13 @@ impl InputLayer {
     /// `dtype_mismatch` for what does not convert.
     pub fn adapt(&self, x: &Tensor) -> Result<Tensor> {
         let (shape, expected) = (x.shape()?, &self.batch_shape);
+        if (x.dtype()? == DType::Str) != (self.dtype == DType::Str) {
+            let words = |dtype: DType| if dtype == DType::Str { "strings" } else { "numbers" };
+            let (name, wanted, found) = (self.base.name(), words(self.dtype), words(x.dtype()?));
+            return Err(err!(DtypeMismatch, "input '{name}': expected {wanted}, found {found}").help(
+                "TextVectorization and StringLookup turn texts into numbers, as the first layer or before the model",
+            ));
+        }
         let x = if shape.rank() + 1 == expected.rank() && expected.last() == Some(&Some(1)) {
             x.reshape(shape.iter().copied().chain([1]).collect::<Shape>())
         } else if shape.rank() == expected.rank() + 1 && shape.last() == Some(&1) {
