@@ -61,8 +61,8 @@ fn a_model_survives_its_json_and_its_file() {
 #[test]
 fn a_model_of_features_shares_the_weights_and_may_begin_in_the_middle() {
     let x = Input::new([8, 8, 3]).symbol();
-    let features = MaxPooling2D::new(2).name("pool").on(&Conv2D::new(4, 3).activation("relu").on(&x));
-    let y = Dense::new(2).name("head").on(&Flatten::new().on(&features));
+    let features = MaxPooling2D::new(2).name("pool").on(Conv2D::new(4, 3).activation("relu").on(&x));
+    let y = Dense::new(2).name("head").on(Flatten::new().on(&features));
     let model = Functional::new(&x, &y).unwrap();
     let lower = Functional::new(model.inputs(), model.output_of("pool").unwrap()).unwrap();
     let upper = Functional::new(model.output_of("pool").unwrap(), model.outputs()).unwrap();
@@ -80,7 +80,7 @@ fn models_are_layers_of_models_and_the_summary_unfolds_them() {
     let block = Arc::new(Functional::named("block", &x, &sum).unwrap());
     let chain = Sequential::named("chain").add(Input::new([4])).add(Dense::new(5)).add(Dropout::new(0.5));
     let z = Input::new([4]).symbol();
-    let y = chain.on(&block.clone().on(&block.on(&z)));
+    let y = chain.on(block.clone().on(block.on(&z)));
     let model = Functional::new(&z, &y).unwrap();
     assert_eq!(model.count_params().unwrap(), 4 * 4 + 4 + 4 * 5 + 5);
     let options = SummaryOptions { expand_nested: true, show_trainable: true, ..Default::default() };
@@ -97,7 +97,7 @@ fn models_are_layers_of_models_and_the_summary_unfolds_them() {
 fn a_functional_model_learns() {
     let x = Input::new([2]).symbol();
     let h = Dense::new(8).activation("tanh").on(&x);
-    let y = Dense::new(1).activation("sigmoid").on(&Concatenate::new().on([&h, &x]));
+    let y = Dense::new(1).activation("sigmoid").on(Concatenate::new().on([&h, &x]));
     let model = Functional::new(&x, &y).unwrap();
     let adam = cornet_nn::optimizers::Adam::new().learning_rate(0.05);
     model.compile(adam, "binary_crossentropy", ["accuracy"]).unwrap();
@@ -111,10 +111,10 @@ fn a_functional_model_learns() {
 fn mistakes_have_one_clear_message_each() {
     let message = |result: cornet_error::Result<Functional>| result.map(|_| ()).unwrap_err().to_string();
     let (x, other) = (Input::new([4]).name("x").symbol(), Input::new([4]).name("other").symbol());
-    let y = Dense::new(2).name("y").on(&Add::new().on([&x, &other]));
+    let y = Dense::new(2).name("y").on(Add::new().on([&x, &other]));
     let found = message(Functional::new(&x, &y));
     assert!(found.contains("disconnected") && found.contains("other (InputLayer)"), "{found}");
-    let twice = Dense::new(2).name("same").on(&Dense::new(4).name("same").on(&x));
+    let twice = Dense::new(2).name("same").on(Dense::new(4).name("same").on(&x));
     assert!(message(Functional::new(&x, &twice)).contains("'same' twice"));
     let flat = Conv2D::new(4, 3).name("conv").on(&x);
     let found = message(Functional::new(&x, &flat));

@@ -21,7 +21,7 @@ const EVERY: usize = 3;
 fn model() -> Result<Functional> {
     let image = Input::new([6, 6, 1]).name("image").symbol();
     let word = Input::new([2]).dtype(DType::I32).name("word").symbol();
-    let seen = Flatten::new().name("flat").on(&Conv2D::new(4, 3).name("convolution").on(&image));
+    let seen = Flatten::new().name("flat").on(Conv2D::new(4, 3).name("convolution").on(&image));
     let read = Embedding::new(7, 5).name("words").on(&word);
     let both = Concatenate::new().name("both").on([&seen, &Flatten::new().name("line").on(&read)]);
     let head = Sequential::named("head")

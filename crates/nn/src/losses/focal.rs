@@ -48,7 +48,7 @@ pub struct CategoricalFocalCrossentropy {
     pub axis: isize,
 }
 
-/// (1 - p[class]^q) / q, the targets being class numbers: the crossentropy as q nears 0, the absolute error at q = 1.
+/// (1 - pᵧ^q) / q, pᵧ that of the target, a class number: the crossentropy as q nears 0, the absolute error at q = 1.
 /// Wrong labels disturb it less than a crossentropy.
 ///
 /// # Source

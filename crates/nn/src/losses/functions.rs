@@ -1,5 +1,5 @@
 //! Keras's loss functions: the losses of the samples, with default arguments. For other arguments take the class's
-//! [`LossFunction::values`](super::LossFunction::values).
+//! [`LossFunction::values`].
 //!
 //! ```
 //! use cornet_nn::losses::functions::mean_absolute_error;

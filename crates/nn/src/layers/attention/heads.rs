@@ -381,7 +381,7 @@ fn masked_softmax(scores: &Tensor, mask: Option<&Tensor>, axes: usize) -> Result
     let Some(mask) = mask else { return Ok(scores.softmax_over(&over)) };
     let mask = if mask.dtype()? == DType::Bool { mask.clone() } else { mask.greater(0.5) };
     let far = if scores.dtype()? == DType::F16 { -3e4 } else { -1e9 };
-    Ok(mask.where_(&mask.where_(scores, far).softmax_over(&over), 0.0))
+    Ok(mask.where_(mask.where_(scores, far).softmax_over(&over), 0.0))
 }
 
 /// The equations for `key, query -> scores` and `scores, value -> result`, for operands of so many axes.

@@ -205,7 +205,7 @@ mod tests {
     fn output_padding_is_less_than_the_stride() {
         let layer = Conv1DTranspose::new(1, 3).strides(2).output_padding(2);
         let x = Tensor::ones([1, 4, 1], cornet_tensor::DType::F32);
-        let error = apply(&layer, &[x.clone()], &Context::inference()).unwrap_err();
+        let error = apply(&layer, std::slice::from_ref(&x), &Context::inference()).unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
         let both = Conv1DTranspose::new(1, 3).strides(2).dilation_rate(2);
         assert_eq!(apply(&both, &[x], &Context::inference()).unwrap_err().code(), Code::InvalidArgument);

@@ -158,7 +158,7 @@ mod tests {
     fn channels_keep_to_themselves() {
         let layer = DepthwiseConv1D::new(2).depth_multiplier(2).bias_initializer("ones");
         let x = Tensor::from_slice(&[1.0_f32, 10.0, 2.0, 20.0, 3.0, 30.0], [1, 3, 2]);
-        apply(&layer, &[x.clone()], &Context::inference()).unwrap();
+        apply(&layer, std::slice::from_ref(&x), &Context::inference()).unwrap();
         // [tap, channel, kernel]
         let kernel = cornet_tensor::Array::from_slice(&[1.0_f32, 0.0, 1.0, 0.0, 1.0, -1.0, 1.0, -1.0], [2, 2, 2]);
         layer.base.weights()[0].variable.set(kernel.unwrap()).unwrap();

@@ -130,11 +130,11 @@ mod tests {
     #[test]
     fn windows_cover_the_input_evenly() {
         let x = Tensor::from_slice(&[1.0_f32, 2.0, 3.0, 4.0, 9.0], [1, 5, 1]);
-        let run = |layer: &dyn Layer| apply(layer, &[x.clone()], &Context::inference()).unwrap()[0].clone();
+        let run = |layer: &dyn Layer| apply(layer, std::slice::from_ref(&x), &Context::inference()).unwrap()[0].clone();
         // [0, 2), [1, 4), [3, 5)
         assert_eq!(run(&AdaptiveAveragePooling1D::new(3)).to_vec::<f32>().unwrap(), [1.5, 3.0, 6.5]);
         assert_eq!(run(&AdaptiveMaxPooling1D::new(3)).to_vec::<f32>().unwrap(), [2.0, 4.0, 9.0]);
-        let error = apply(&AdaptiveMaxPooling1D::new(6), &[x.clone()], &Context::inference()).unwrap_err();
+        let error = apply(&AdaptiveMaxPooling1D::new(6), std::slice::from_ref(&x), &Context::inference()).unwrap_err();
         assert_eq!(error.code(), Code::InvalidArgument);
     }
 }

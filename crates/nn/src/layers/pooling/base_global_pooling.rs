@@ -159,7 +159,9 @@ mod tests {
 
     #[test]
     fn one_value_a_channel_is_left() {
-        let run = |layer: &dyn Layer, x: &Tensor| apply(layer, &[x.clone()], &Context::inference()).unwrap()[0].clone();
+        let run = |layer: &dyn Layer, x: &Tensor| {
+            apply(layer, std::slice::from_ref(x), &Context::inference()).unwrap()[0].clone()
+        };
         assert_eq!(run(&GlobalMaxPooling1D::new(), &x()).to_vec::<f32>().unwrap(), [5.0, 8.0]);
         assert_eq!(run(&GlobalAveragePooling1D::new(), &x()).to_vec::<f32>().unwrap(), [3.0, 2.0]);
         let kept = run(&GlobalMaxPooling1D::new().data_format("channels_first").keepdims(true), &x());

@@ -209,11 +209,11 @@ pub struct GatedCell<R: Rule> {
     rule: R,
 }
 
-/// The cell of `SimpleRNN`: see [`GatedCell`].
+/// The cell of `SimpleRNN`: see `GatedCell`.
 pub type SimpleRNNCell = GatedCell<Simple>;
-/// The cell of `LSTM`, with a carry that forgets and remembers: see [`GatedCell`].
+/// The cell of `LSTM`, with a carry that forgets and remembers: see `GatedCell`.
 pub type LSTMCell = GatedCell<Lstm>;
-/// The cell of `GRU`, with gates that update and reset its state: see [`GatedCell`].
+/// The cell of `GRU`, with gates that update and reset its state: see `GatedCell`.
 pub type GRUCell = GatedCell<Gru>;
 
 impl<R: Rule> GatedCell<R> {
