@@ -73,7 +73,8 @@ def rnn(r, name):
     masks = []
     if r.flag():
         masks = [r.mask(batch, time, tail=r.flag())]
-        if kwargs.get("return_sequences") and r.flag():
+        # Unrolled backwards, Keras lays the mask over the outputs in the other direction.
+        if kwargs.get("return_sequences") and r.flag() and not (kwargs.get("unroll") and kwargs.get("go_backwards")):
             kwargs["zero_output_for_mask"] = True
     return Case(r.make(name, inner, **kwargs), r.floats(batch, time, r.int(1, 4)), masks=masks, tolerance=TOLERANCE)
 
