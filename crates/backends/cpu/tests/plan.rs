@@ -148,3 +148,12 @@ fn large_results_are_handed_over_and_come_out_right_every_time() -> Result<()> {
     })?;
     Ok(())
 }
+
+#[test]
+fn products_of_half_precision_take_views() -> Result<()> {
+    for dtype in [DType::F16, DType::BF16] {
+        let (a, b) = (ramp(&[2, 4, 3]).cast(dtype)?, ramp(&[2, 5, 3]).cast(dtype)?);
+        agree(&[a, b], |x| Ok(vec![x[0].matmul(x[1].swapaxes(-1, -2)), x[1].swapaxes(1, 2).matmul(&x[1])]))?;
+    }
+    Ok(())
+}

@@ -315,7 +315,12 @@ impl Former<'_> {
             let Some(&unit) = self.unit_of.get(&i) else { continue };
             let needs_dense = match self.result.units[unit].kind {
                 Kind::Single => true,
-                Kind::Product(_) => self.graph.nodes[i].op.name == "conv",
+                // Other dtypes than these have no kernel that reads strides.
+                Kind::Product(_) => {
+                    let node = &self.graph.nodes[i];
+                    let dtype = self.graph.type_of(node.outputs[0]).dtype;
+                    node.op.name == "conv" || !matches!(dtype, DType::F32 | DType::F64)
+                }
                 _ => false,
             };
             if needs_dense {
