@@ -299,7 +299,7 @@ fn offered(code: &str, has_registry: bool, found: &mut BTreeSet<String>) {
 }
 
 fn share(part: usize, whole: usize) -> String {
-    format!("{part} of {whole} ({} %)", if whole == 0 { 100 } else { part * 100 / whole })
+    format!("{part} of {whole} ({} %)", (part * 100).checked_div(whole).unwrap_or(100))
 }
 
 fn written(sections: &[(&str, Vec<Row>)]) -> String {

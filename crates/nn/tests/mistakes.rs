@@ -104,19 +104,19 @@ fn building() -> Vec<Mistake> {
         }),
         mistake("adding tensors of different widths", || {
             let x = Input::new([4]).name("x").symbol();
-            Functional::new(&x, &Add::new().name("sum").on([&x, &Dense::new(3).on(&x)])).map(|_| ())
+            Functional::new(&x, Add::new().name("sum").on([&x, &Dense::new(3).on(&x)])).map(|_| ())
         }),
         mistake("joining images of different sizes", || {
             let (a, b) = (Input::new([4, 4, 1]).symbol(), Input::new([5, 4, 1]).symbol());
-            Functional::new([&a, &b], &Concatenate::new().name("both").on([&a, &b])).map(|_| ())
+            Functional::new([&a, &b], Concatenate::new().name("both").on([&a, &b])).map(|_| ())
         }),
         mistake("an output that needs an input which was not given", || {
             let (x, other) = (Input::new([4]).name("x").symbol(), Input::new([4]).name("other").symbol());
-            Functional::named("m", &x, &Add::new().on([&x, &other])).map(|_| ())
+            Functional::named("m", &x, Add::new().on([&x, &other])).map(|_| ())
         }),
         mistake("attention without a value", || {
             let x = Input::new([5, 8]).symbol();
-            Functional::new(&x, &MultiHeadAttention::new(2, 4).name("mha").on(&x)).map(|_| ())
+            Functional::new(&x, MultiHeadAttention::new(2, 4).name("mha").on(&x)).map(|_| ())
         }),
         mistake("a layer that the model does not have", || classifier().layer("hiden").map(|_| ())),
         mistake("a model without layers", || Sequential::named("empty").predict(&zeros(&[2, 4])).map(|_| ())),
