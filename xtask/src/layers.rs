@@ -12,6 +12,7 @@ const ORDER: &[&str] = &[
     "cornet-error",
     "cornet-archive",
     "cornet-events",
+    "cornet-proto",
     "cornet-hdf5",
     "cornet-plot",
     "cornet-kernels",
@@ -21,6 +22,7 @@ const ORDER: &[&str] = &[
     "cornet-graph",
     "cornet-runtime",
     "cornet-cpu",
+    "cornet-program",
     "cornet-format-keras",
     "cornet-data",
     "cornet-nn",
@@ -31,7 +33,7 @@ const ORDER: &[&str] = &[
     "xtask",
 ];
 
-const CONTAINERS: &[&str] = &["cornet-archive", "cornet-events", "cornet-hdf5"];
+const CONTAINERS: &[&str] = &["cornet-archive", "cornet-events", "cornet-hdf5", "cornet-proto"];
 const BACKENDS: &[&str] = &["cornet-cpu"];
 /// The façade, the binaries and what measures or compares them.
 const NAME_BACKENDS: &[&str] = &["cornet", "cornet-bench", "cornet-cli", "cornet-conformance"];
@@ -46,6 +48,7 @@ fn confined() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ("cornet-kernels", with(&[]), "kernels see slices and strides, never tensors, ops or graphs"),
         ("cornet-archive", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
         ("cornet-events", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
+        ("cornet-proto", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
         ("cornet-hdf5", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
         ("cornet-plot", with(&["cornet-archive"]), "pictures are lines and texts, whatever they show"),
         ("cornet-tensor", with(CONTAINERS), "a tensor is data: it knows no op"),

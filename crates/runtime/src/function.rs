@@ -73,6 +73,14 @@ impl Function {
         Ok(results.into_iter().map(Tensor::from).collect())
     }
 
+    /// Runs the body op by op, without a graph: where shapes depend on values.
+    ///
+    /// # Errors
+    /// What the body refuses.
+    pub fn op_by_op(&self, arguments: &[Tensor]) -> Result<Vec<Tensor>> {
+        (self.body)(arguments)
+    }
+
     /// The function compiled for arguments of these types, now if it was not before.
     ///
     /// # Errors

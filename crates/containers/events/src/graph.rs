@@ -1,6 +1,6 @@
 //! Graphs, as TensorFlow's `GraphDef` has them.
 
-use crate::proto::Message;
+use cornet_proto::Encoder;
 
 /// A node of a graph: a layer or an op.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,19 +16,19 @@ pub struct GraphNode {
 }
 
 /// The message of a graph.
-pub(crate) fn graph(nodes: &[GraphNode]) -> Message {
-    let mut graph = Message::default();
+pub(crate) fn graph(nodes: &[GraphNode]) -> Encoder {
+    let mut graph = Encoder::new();
     for node in nodes {
-        let mut message = Message::default().text(1, &node.name).text(2, &node.op);
+        let mut message = Encoder::new().text(1, &node.name).text(2, &node.op);
         for input in &node.inputs {
             message = message.text(3, input);
         }
         for (name, value) in &node.attributes {
-            let value = Message::default().text(2, value);
-            message = message.message(5, &Message::default().text(1, name).message(2, &value));
+            let value = Encoder::new().text(2, value);
+            message = message.message(5, Encoder::new().text(1, name).message(2, value));
         }
-        graph = graph.message(1, &message);
+        graph = graph.message(1, message);
     }
     // Readers ask for the version of the producer.
-    graph.message(4, &Message::default().int(1, 22))
+    graph.message(4, Encoder::new().int(1, 22))
 }

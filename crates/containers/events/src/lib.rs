@@ -22,7 +22,6 @@
 mod crc32c;
 mod graph;
 mod histogram;
-mod proto;
 mod record;
 mod writer;
 

@@ -8,8 +8,8 @@ use cornet_error::{Error, Result};
 
 use crate::graph::{self, GraphNode};
 use crate::histogram::{BUCKETS, buckets};
-use crate::proto::Message;
 use crate::record::frame;
+use cornet_proto::Encoder;
 
 /// Writes an event file. What was flushed is in the file whatever happens to the process.
 #[derive(Debug)]
@@ -24,12 +24,12 @@ const DOUBLE: i64 = 2;
 const STRING: i64 = 7;
 
 /// A tensor of that dtype and shape, without its values.
-fn tensor(dtype: i64, shape: &[usize]) -> Message {
-    let mut dimensions = Message::default();
+fn tensor(dtype: i64, shape: &[usize]) -> Encoder {
+    let mut dimensions = Encoder::new();
     for &size in shape {
-        dimensions = dimensions.message(2, &Message::default().int(1, size as i64));
+        dimensions = dimensions.message(2, Encoder::new().int(1, size as i64));
     }
-    Message::default().int(1, dtype).message(2, &dimensions)
+    Encoder::new().int(1, dtype).message(2, dimensions)
 }
 
 /// Seconds since 1970.
@@ -59,8 +59,8 @@ impl EventWriter {
         let path = folder.join(name);
         let file = File::create(&path).map_err(|e| Error::io("make", &path, &e))?;
         let mut writer = Self { path, file: BufWriter::new(file) };
-        let source = Message::default().text(1, "cornet");
-        writer.write(0, |event| event.text(3, "brain.Event:2").message(10, &source))?;
+        let source = Encoder::new().text(1, "cornet");
+        writer.write(0, |event| event.text(3, "brain.Event:2").message(10, source))?;
         writer.flush()?;
         Ok(writer)
     }
@@ -70,16 +70,16 @@ impl EventWriter {
         &self.path
     }
 
-    fn write(&mut self, step: u64, fill: impl FnOnce(Message) -> Message) -> Result<()> {
-        let event = fill(Message::default().double(1, now_s()).int(2, step as i64));
-        self.file.write_all(&frame(&event.0)).map_err(|e| Error::io("write", &self.path, &e))
+    fn write(&mut self, step: u64, fill: impl FnOnce(Encoder) -> Encoder) -> Result<()> {
+        let event = fill(Encoder::new().double(1, now_s()).int(2, step as i64));
+        self.file.write_all(&frame(&event.finish())).map_err(|e| Error::io("write", &self.path, &e))
     }
 
-    fn summary(&mut self, tag: &str, plugin: &str, content: &[u8], tensor: &Message, step: u64) -> Result<()> {
-        let plugin = Message::default().text(1, plugin).bytes(2, content);
-        let metadata = Message::default().message(1, &plugin);
-        let value = Message::default().text(1, tag).message(8, tensor).message(9, &metadata);
-        self.write(step, |event| event.message(5, &Message::default().message(1, &value)))
+    fn summary(&mut self, tag: &str, plugin: &str, content: &[u8], tensor: Encoder, step: u64) -> Result<()> {
+        let plugin = Encoder::new().text(1, plugin).bytes(2, content);
+        let metadata = Encoder::new().message(1, plugin);
+        let value = Encoder::new().text(1, tag).message(8, tensor).message(9, metadata);
+        self.write(step, |event| event.message(5, Encoder::new().message(1, value)))
     }
 
     /// A number at a step.
@@ -88,7 +88,7 @@ impl EventWriter {
     /// `io`; so too below.
     pub fn scalar(&mut self, tag: &str, value: f32, step: u64) -> Result<()> {
         let tensor = tensor(FLOAT, &[]).bytes(4, &value.to_le_bytes());
-        self.summary(tag, "scalars", b"", &tensor, step)
+        self.summary(tag, "scalars", b"", tensor, step)
     }
 
     /// How values are spread at a step, in [`BUCKETS`] buckets.
@@ -97,7 +97,7 @@ impl EventWriter {
         let rows = buckets(values);
         let content: Vec<u8> = rows.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
         let shape = [if rows.is_empty() { 0 } else { BUCKETS }, 3];
-        self.summary(tag, "histograms", b"", &tensor(DOUBLE, &shape).bytes(4, &content), step)
+        self.summary(tag, "histograms", b"", tensor(DOUBLE, &shape).bytes(4, &content), step)
     }
 
     /// Images of one size at a step, as PNG files.
@@ -105,20 +105,20 @@ impl EventWriter {
     pub fn images(&mut self, tag: &str, width: usize, height: usize, files: &[Vec<u8>], step: u64) -> Result<()> {
         let start = tensor(STRING, &[2 + files.len()]).text(8, &width.to_string()).text(8, &height.to_string());
         let tensor = files.iter().fold(start, |tensor, file| tensor.bytes(8, file));
-        self.summary(tag, "images", b"", &tensor, step)
+        self.summary(tag, "images", b"", tensor, step)
     }
 
     /// A model's JSON, from which TensorBoard draws its layers.
     #[allow(missing_docs)]
     pub fn keras_model(&mut self, tag: &str, json: &str, step: u64) -> Result<()> {
-        self.summary(tag, "graph_keras_model", b"1", &tensor(STRING, &[]).text(8, json), step)
+        self.summary(tag, "graph_keras_model", b"1", tensor(STRING, &[]).text(8, json), step)
     }
 
     /// The graph of a run.
     #[allow(missing_docs)]
     pub fn graph(&mut self, nodes: &[GraphNode]) -> Result<()> {
         let graph = graph::graph(nodes);
-        self.write(0, |event| event.bytes(4, &graph.0))
+        self.write(0, |event| event.bytes(4, &graph.finish()))
     }
 
     /// Hands what was written to the system, so that TensorBoard sees it.
