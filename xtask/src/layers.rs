@@ -11,8 +11,8 @@ use crate::steps::{Outcome, cargo, output};
 const ORDER: &[&str] = &[
     "cornet-error",
     "cornet-archive",
-    "cornet-events",
     "cornet-proto",
+    "cornet-events",
     "cornet-hdf5",
     "cornet-plot",
     "cornet-kernels",

@@ -86,7 +86,10 @@ impl Value {
     pub fn floats(&self, into: &mut Vec<f32>) -> Result<()> {
         match self {
             Value::Bytes(packed) => fixed(packed, into, f32::from_le_bytes),
-            one => Ok(into.push(one.float()?)),
+            one => {
+                into.push(one.float()?);
+                Ok(())
+            }
         }
     }
 
@@ -97,7 +100,10 @@ impl Value {
     pub fn doubles(&self, into: &mut Vec<f64>) -> Result<()> {
         match self {
             Value::Bytes(packed) => fixed(packed, into, f64::from_le_bytes),
-            one => Ok(into.push(one.double()?)),
+            one => {
+                into.push(one.double()?);
+                Ok(())
+            }
         }
     }
 }
