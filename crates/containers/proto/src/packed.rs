@@ -119,7 +119,7 @@ fn wrong(expected: &str, found: &Value) -> cornet_error::Error {
 }
 
 fn fixed<T, const N: usize>(packed: &Message, into: &mut Vec<T>, read: fn([u8; N]) -> T) -> Result<()> {
-    if packed.len() % N as u64 != 0 {
+    if !packed.len().is_multiple_of(N as u64) {
         return Err(err!(Corrupt, "protocol buffer: a list of {N}-byte numbers in {} bytes", packed.len()));
     }
     let bytes = packed.bytes()?;
