@@ -296,7 +296,7 @@ fn limits_bound_what_is_read() {
         Limits { object_bytes: 8_000, ..Limits::default() },
         Limits { total_bytes: 12_000, ..Limits::default() },
         Limits { entries: 1, ..Limits::default() },
-        Limits { expansion: 10, ..Limits::default() },
+        Limits { expansion: 10, harmless_bytes: 0, ..Limits::default() },
     ] {
         assert_eq!(Array::read_npz_within(&path, &limits).unwrap_err().code(), Code::LimitExceeded, "{limits:?}");
     }

@@ -61,19 +61,23 @@ impl Plan {
         Self { lowered, idle: Mutex::default() }
     }
 
-    fn new_memory(&self) -> Memory {
-        Memory {
-            slots: self.lowered.slots.iter().map(|&bytes| Buffer::zeroed(bytes)).collect(),
+    fn new_memory(&self) -> Result<Memory> {
+        let name = &self.lowered.name;
+        let zeroed = |bytes| {
+            Buffer::try_zeroed(bytes).ok_or_else(|| err!(LimitExceeded, "{name}: no memory for a result of {bytes} bytes"))
+        };
+        Ok(Memory {
+            slots: self.lowered.slots.iter().map(|&bytes| zeroed(bytes)).collect::<Result<_>>()?,
             texts: vec![Array::zeros(DType::Str, [0]); self.lowered.texts],
-            scratch: Buffer::zeroed(self.lowered.scratch),
+            scratch: zeroed(self.lowered.scratch)?,
             variables: Vec::with_capacity(self.lowered.variables.len()),
-        }
+        })
     }
 
     /// Memory for runs of steps: of a run that has ended, or new.
-    pub fn take_memory(&self) -> Memory {
+    pub fn take_memory(&self) -> Result<Memory> {
         let found = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        found.unwrap_or_else(|| self.new_memory())
+        found.map_or_else(|| self.new_memory(), Ok)
     }
 
     /// Gives memory back for the next run.
@@ -95,7 +99,7 @@ impl Plan {
         for bound in &self.lowered.variables {
             let value = match (bound.updated, bound.read || bound.variable.is_initialized()) {
                 (true, true) => bound.variable.checkout(),
-                (true, false) => Ok(Array::zeros(bound.variable.dtype(), bound.variable.shape())),
+                (true, false) => Array::try_zeros(bound.variable.dtype(), bound.variable.shape()),
                 (false, _) => bound.variable.value(),
             };
             match value {
@@ -276,7 +280,7 @@ impl Taken {
 
 impl Executable for Plan {
     fn run(&self, arguments: &[&Array], outputs: &mut Vec<Array>) -> Result<()> {
-        let mut memory = self.take_memory();
+        let mut memory = self.take_memory()?;
         self.check_out(&mut memory)?;
         let arguments = Arguments::Arrays(arguments);
         let result = pool::install(|| self.run_steps(arguments, &mut memory))

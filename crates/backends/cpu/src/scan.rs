@@ -114,7 +114,7 @@ impl Kernel for Scan {
             now[at..at + n].copy_from_slice(bytes);
             at += n.next_multiple_of(LINE);
         }
-        let mut memory = self.plan.take_memory();
+        let mut memory = self.plan.take_memory()?;
         for step in 0..self.length {
             let i = if self.reverse { self.length - 1 - step } else { step };
             self.step(i, (now, next), [sequences, constants], stacks, &mut memory)?;

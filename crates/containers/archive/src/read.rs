@@ -193,7 +193,7 @@ fn inspect(zip: &mut ZipArchive<SourceReader>, index: usize, limits: &Limits) ->
     if is_stored && size != stored_size {
         return Err(place(err!(Corrupt, "expected {size} stored bytes, found {stored_size}")));
     }
-    if size > stored_size.saturating_mul(limits.expansion) {
+    if size > limits.expanded(stored_size) {
         let text = format!("{size} bytes from {stored_size}: expected at most {} for one", limits.expansion);
         return Err(place(Error::new(Code::LimitExceeded, text)));
     }

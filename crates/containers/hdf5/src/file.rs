@@ -419,7 +419,7 @@ impl Walk {
 
     /// Values that do not lie in the file one by one: as many as its length can account for.
     fn decoded(&self, byte_len: usize) -> Result<Storage> {
-        let possible = self.input.len().saturating_mul(self.input.limits.expansion);
+        let possible = self.input.limits.expanded(self.input.len());
         Limits::check("bytes of an HDF5 dataset for a file of this length", byte_len as u64, possible)?;
         Ok(Storage::Decoder)
     }
@@ -446,7 +446,7 @@ impl Walk {
         for _ in 0..axes {
             bytes = bytes.saturating_mul(fields.word(width)?);
         }
-        let possible = self.input.len().saturating_mul(self.input.limits.expansion);
+        let possible = self.input.limits.expanded(self.input.len());
         Limits::check("bytes of a chunk or run of an HDF5 dataset", bytes, possible.min(self.input.limits.object_bytes))
     }
 }

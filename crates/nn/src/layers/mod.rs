@@ -20,7 +20,7 @@ pub mod regularization;
 pub mod reshaping;
 pub mod rnn;
 pub mod spatial;
-mod weight;
+pub(crate) mod weight;
 
 pub use activations::{Activation, ELU, LeakyReLU, PReLU, ReLU, Softmax};
 pub use attention::{AdditiveAttention, Attention, GroupQueryAttention, MultiHeadAttention, ScoreMode};

@@ -1,8 +1,10 @@
 //! Weights of layers, and how they are made.
 
+use std::cell::Cell;
+
 use cornet_error::Result;
 use cornet_ops::random::SeedGenerator;
-use cornet_ops::{Tensor, Variable};
+use cornet_ops::{Tensor, Type, Variable};
 use cornet_tensor::{DType, Shape};
 
 use crate::constraints::Constraint;
@@ -85,17 +87,33 @@ impl WeightSpec {
     }
 }
 
+thread_local! {
+    static WITHOUT_VALUES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `f`, in which weights are made without values: a file gives them, and one that does not has taken no memory.
+pub(crate) fn without_values<T>(f: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WITHOUT_VALUES.set(self.0);
+        }
+    }
+    let _restore = Restore(WITHOUT_VALUES.replace(true));
+    f()
+}
+
 impl WeightSpec {
     /// The weight of a layer at `path`, in `dtype` if it has none of its own.
     pub(crate) fn make(self, path: &str, dtype: DType, seeds: &Seeds) -> Result<Weight> {
         let dtype = self.dtype.unwrap_or(dtype);
         Shape::checked(&self.shape, dtype.size())?;
         let path = format!("{path}/{}", self.name);
-        let value = self.initializer.make(&self.shape, dtype, || seeds.draw()).map_err(|e| e.within(self.name))?;
-        let variable = match self.trainable {
-            true => Variable::new(path, value)?,
-            false => Variable::non_trainable(path, value)?,
-        };
+        let variable = Variable::uninitialized(path, Type { dtype, shape: self.shape.clone() }, self.trainable);
+        if !WITHOUT_VALUES.get() {
+            let value = self.initializer.make(&self.shape, dtype, || seeds.draw()).map_err(|e| e.within(self.name))?;
+            variable.set(value)?;
+        }
         let Self { name, regularizer, constraint, .. } = self;
         Ok(Weight { variable, name, regularizer, constraint })
     }
@@ -139,8 +157,8 @@ impl<'a> Weights<'a> {
     pub(crate) fn add_mapped(&mut self, spec: WeightSpec, map: impl Fn(&Tensor) -> Tensor) -> Result<()> {
         self.add(spec)?;
         match self.made.last() {
-            Some(made) => made.variable.set(map(&made.variable.value()?.into()).array()?),
-            None => Ok(()),
+            Some(made) if made.variable.is_initialized() => made.variable.set(map(&made.variable.value()?.into()).array()?),
+            _ => Ok(()),
         }
     }
 

@@ -13,6 +13,7 @@ use cornet_tensor::Array;
 use serde_json::Value;
 
 use super::config::Config;
+use crate::layers::weight::without_values;
 use crate::layers::{Adapter, Layer, layer_to_json};
 use crate::models::{BoxedModel, Functional, Model, Sequential};
 use crate::optimizers::Optimizer;
@@ -231,10 +232,13 @@ fn model_of(file: &KerasFile, options: &LoadOptions) -> Result<BoxedModel> {
         return Err(err!(UnsupportedFormat, "expected a .keras file, found a model in the older .h5 format")
             .help("open it with Keras and save it as .keras"));
     }
-    let model = model_from_json(&file.config, options.compile)?;
+    let model = without_values(|| model_from_json(&file.config, options.compile))?;
     restore_assets(&model, "", &file.assets)?;
     if model.input_shapes().is_some() {
         restore(&model, "", &file.weights)?;
+    }
+    if let Some(weight) = model.weights().iter().find(|w| !w.variable.is_initialized()) {
+        return Err(err!(Corrupt, "weight '{}': expected a value in the file, found none", weight.path()));
     }
     if let (Some(compiled), Some(saved)) = (model.trainer().compiled(), file.weights.get("optimizer")) {
         restore_optimizer(&model, &compiled, saved)?;

@@ -9,7 +9,7 @@ mod random;
 mod reduce;
 mod rows;
 
-use cornet_error::Result;
+use cornet_error::{Result, err};
 use cornet_kernels::pointwise::Input;
 use cornet_ops::Call;
 use cornet_tensor::{Array, Shape};
@@ -87,9 +87,10 @@ pub(crate) fn select(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
 /// Runs a kernel on arrays, for eager execution.
 pub(crate) fn run_eagerly(kernel: &dyn Kernel, call: &Call<'_>, inputs: &[Array]) -> Result<Vec<Array>> {
     let types = call.infer()?;
-    let mut results: Vec<Array> = types.iter().map(|ty| Array::zeros(ty.dtype, &ty.shape)).collect();
+    let mut results = types.iter().map(|ty| Array::try_zeros(ty.dtype, &ty.shape)).collect::<Result<Vec<_>>>()?;
     let inputs: Vec<Input<'_>> = inputs.iter().map(|a| Input::Bytes(a.bytes())).collect();
-    let mut scratch = cornet_tensor::Buffer::zeroed(kernel.scratch());
+    let scratch = cornet_tensor::Buffer::try_zeroed(kernel.scratch());
+    let mut scratch = scratch.ok_or_else(|| err!(LimitExceeded, "no scratch memory of {} bytes", kernel.scratch()))?;
     let mut outputs: Vec<&mut [u8]> = results.iter_mut().map(Array::bytes_mut).collect();
     kernel.run(Io { inputs: &inputs, outputs: &mut outputs, scratch: scratch.bytes_mut() })?;
     Ok(results)
