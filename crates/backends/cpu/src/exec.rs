@@ -64,7 +64,8 @@ impl Plan {
     fn new_memory(&self) -> Result<Memory> {
         let name = &self.lowered.name;
         let zeroed = |bytes| {
-            Buffer::try_zeroed(bytes).ok_or_else(|| err!(LimitExceeded, "{name}: no memory for a result of {bytes} bytes"))
+            Buffer::try_zeroed(bytes)
+                .ok_or_else(|| err!(LimitExceeded, "{name}: no memory for a result of {bytes} bytes"))
         };
         Ok(Memory {
             slots: self.lowered.slots.iter().map(|&bytes| zeroed(bytes)).collect::<Result<_>>()?,

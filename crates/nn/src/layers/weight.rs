@@ -157,7 +157,9 @@ impl<'a> Weights<'a> {
     pub(crate) fn add_mapped(&mut self, spec: WeightSpec, map: impl Fn(&Tensor) -> Tensor) -> Result<()> {
         self.add(spec)?;
         match self.made.last() {
-            Some(made) if made.variable.is_initialized() => made.variable.set(map(&made.variable.value()?.into()).array()?),
+            Some(made) if made.variable.is_initialized() => {
+                made.variable.set(map(&made.variable.value()?.into()).array()?)
+            }
             _ => Ok(()),
         }
     }
