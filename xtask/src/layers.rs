@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "cornet-runtime",
     "cornet-cpu",
     "cornet-program",
+    "cornet-export",
     "cornet-format-keras",
     "cornet-data",
     "cornet-nn",
