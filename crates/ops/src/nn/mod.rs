@@ -35,6 +35,7 @@ family! {
     softmax
     softmax_cross_entropy
     softmax_cross_entropy_gradient
+    softmax_gradient
 }
 
 use cornet_tensor::Result;

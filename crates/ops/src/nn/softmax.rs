@@ -20,13 +20,7 @@ pub static OP: Op = Op {
             lane.iter_mut().for_each(|v| *v /= sum);
         })
     }),
-    gradient: Gradient::Rule(|g| {
-        g.lift(|| {
-            let axis = g.attrs.int("axis")? as isize;
-            let flow = g.dy() * g.y();
-            Ok(grads![&flow - g.y() * flow.sum(&[axis], true)])
-        })
-    }),
+    gradient: Gradient::Rule(|g| grads![call1(&super::softmax_gradient::OP, &[g.y(), &g.dy()], g.attrs.clone())]),
     cases: Cases::Of(lanes::cases),
     max_rel_err_f32: 8.0 * f32::EPSILON as f64,
     ..Op::BASE

@@ -1,7 +1,10 @@
 //! Kernels over the rows of the last axis: softmax and crossentropy.
 
 use cornet_error::Result;
-use cornet_kernels::rows::{Labels, Targets, Weights, cross_entropy, cross_entropy_grad, log_softmax, softmax};
+use cornet_kernels::pointwise::Input;
+use cornet_kernels::rows::{
+    Labels, Targets, Weights, cross_entropy, cross_entropy_grad, log_softmax, softmax, softmax_grad,
+};
 use cornet_ops::Call;
 use cornet_tensor::DType;
 
@@ -10,6 +13,7 @@ use super::{Io, Kernel};
 #[derive(Clone, Copy, Debug)]
 enum Pass {
     Softmax,
+    SoftmaxGradient,
     LogSoftmax,
     CrossEntropy(DType),
     CrossEntropyGradient(DType),
@@ -28,6 +32,7 @@ pub(super) fn rows(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
     let labels = || Some(call.dtype(1)).filter(|d| matches!(d, DType::I32 | DType::I64));
     let pass = match call.op.name {
         "softmax" if last() => Pass::Softmax,
+        "softmax_gradient" if last() => Pass::SoftmaxGradient,
         "log_softmax" if last() => Pass::LogSoftmax,
         "softmax_cross_entropy" => Pass::CrossEntropy(labels()?),
         "softmax_cross_entropy_gradient" => Pass::CrossEntropyGradient(labels()?),
@@ -47,9 +52,12 @@ fn targets<'a>(io: &Io<'_, 'a>, dtype: DType) -> Targets<'a> {
 impl Kernel for Rows {
     fn run(&self, io: Io<'_, '_>) -> Result<()> {
         let x = io.input::<f32>(0);
+        // Kernels take no input where it lies in the output's memory.
+        let own = |i: usize| (!matches!(io.inputs[i], Input::Output(_))).then(|| io.input::<f32>(i));
         match self.pass {
-            Pass::Softmax => softmax(Some(x), bytemuck::cast_slice_mut(io.outputs[0]), self.n),
-            Pass::LogSoftmax => log_softmax(Some(x), bytemuck::cast_slice_mut(io.outputs[0]), self.n),
+            Pass::Softmax => softmax(own(0), bytemuck::cast_slice_mut(io.outputs[0]), self.n),
+            Pass::LogSoftmax => log_softmax(own(0), bytemuck::cast_slice_mut(io.outputs[0]), self.n),
+            Pass::SoftmaxGradient => softmax_grad(x, own(1), bytemuck::cast_slice_mut(io.outputs[0]), self.n),
             Pass::CrossEntropy(dtype) => {
                 let targets = targets(&io, dtype);
                 cross_entropy(x, &targets, bytemuck::cast_slice_mut(io.outputs[0]), self.n)
@@ -58,6 +66,14 @@ impl Kernel for Rows {
                 let (targets, weights) = (targets(&io, dtype), Weights::Each(io.input(2)));
                 cross_entropy_grad(Some(x), &targets, &weights, bytemuck::cast_slice_mut(io.outputs[0]), self.n)
             }
+        }
+    }
+
+    fn in_place(&self, input: usize, _output: usize) -> bool {
+        match self.pass {
+            Pass::Softmax | Pass::LogSoftmax => input == 0,
+            Pass::SoftmaxGradient => input == 1,
+            Pass::CrossEntropy(_) | Pass::CrossEntropyGradient(_) => false,
         }
     }
 

@@ -190,20 +190,29 @@ impl Former<'_> {
         *root == value && layout.is_dense() && layout.shape == self.graph.type_of(value).shape
     }
 
-    /// Whether the node adds to `value` one number for each index of its last axis.
+    /// Whether the node adds to `value` one number for each index of its last axis, which may be split into several.
     fn adds_bias(&self, node: usize, value: ValueId) -> bool {
         let n = &self.graph.nodes[node];
-        if n.op.name != "add" || !self.reads_whole(node, 0, value) {
+        let (of, layout) = self.place(n.inputs[0]);
+        let type_of = &self.graph.type_of(value).shape;
+        if n.op.name != "add" || *of != value || !layout.is_dense() || layout.shape.elements() != type_of.elements() {
             return false;
         }
-        let shape = &self.graph.type_of(value).shape;
-        let Some(&columns) = shape.last() else { return false };
-        let (root, layout) = self.place(n.inputs[1]);
+        let (Some(&columns), shape) = (type_of.last(), &layout.shape) else { return false };
+        if *shape != self.graph.type_of(n.outputs[0]).shape {
+            return false;
+        }
+        let (root, bias) = self.place(n.inputs[1]);
         let root_elements = self.result.types[root.index()].shape.elements();
-        let last_only = layout.broadcast_to(shape);
-        let (&last, lead) = last_only.split_last().unwrap_or((&0, &[]));
-        let flat = lead.iter().zip(shape.iter()).all(|(&s, &d)| s == 0 || d == 1);
-        flat && last == 1 && layout.offset == 0 && root_elements == columns && columns > 1
+        let mut step = 1;
+        let fits = bias.broadcast_to(shape).iter().zip(shape.iter()).rev().all(|(&stride, &size)| {
+            let expected = if step < columns { step as isize } else { 0 };
+            if step < columns {
+                step *= size;
+            }
+            stride == expected || size == 1
+        });
+        fits && step == columns && bias.offset == 0 && root_elements == columns && columns > 1
     }
 
     fn form_rest(&mut self) {
