@@ -25,8 +25,10 @@ const ORDER: &[&str] = &[
     "cornet-program",
     "cornet-export",
     "cornet-format-keras",
+    "cornet-format-safetensors",
     "cornet-data",
     "cornet-nn",
+    "cornet-files",
     "cornet",
     "cornet-bench",
     "cornet-cli",
@@ -54,6 +56,7 @@ fn confined() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ("cornet-plot", with(&["cornet-archive"]), "pictures are lines and texts, whatever they show"),
         ("cornet-tensor", with(CONTAINERS), "a tensor is data: it knows no op"),
         ("cornet-format-keras", with(&["cornet-archive", "cornet-hdf5", "cornet-tensor"]), "files know no op or layer"),
+        ("cornet-format-safetensors", with(&["cornet-archive", "cornet-tensor"]), "files know no op or layer"),
         ("cornet-data", with(&["cornet-archive", "cornet-hdf5", "cornet-tensor"]), "datasets are arrays"),
         ("xtask", with(&[]), "checks must build when the rest does not"),
     ]

@@ -123,7 +123,7 @@ fn inputs_that_do_not_fit_are_refused_without_an_output_file() {
         assert!(!folder.join("y.npy").exists(), "{input}");
     };
     Array::zeros(DType::F32, [5, 7]).write_npy(folder.join("wide.npy")).unwrap();
-    refuse("wide.npy", &["expected 4, found 7", "[dim_mismatch]", "help: "]);
+    refuse("wide.npy", &["expected float32 [?, 4], found float32 [5, 7]", "[shape_mismatch]", "help: "]);
     Array::from_strings(vec![b"a".to_vec(); 4], [1, 4]).unwrap().write_npy(folder.join("text.npy")).unwrap();
     refuse("text.npy", &["expected numbers, found strings", "[dtype_mismatch]"]);
     Array::zeros(DType::F32, [0, 4]).write_npy(folder.join("none.npy")).unwrap();

@@ -58,7 +58,7 @@ impl Array {
         path: impl AsRef<Path>,
         arrays: impl IntoIterator<Item = (N, A)>,
     ) -> Result<()> {
-        write_all(path.as_ref(), arrays, false)
+        write_all(path.as_ref(), arrays, false, false)
     }
 
     /// Writes a `.npz` file as `numpy.savez_compressed` does: deflated, and atomically.
@@ -69,7 +69,18 @@ impl Array {
         path: impl AsRef<Path>,
         arrays: impl IntoIterator<Item = (N, A)>,
     ) -> Result<()> {
-        write_all(path.as_ref(), arrays, true)
+        write_all(path.as_ref(), arrays, true, false)
+    }
+
+    /// Writes a `.npz` file as [`Array::write_npz`] does, with strings as `U`, which NumPy reads as texts.
+    ///
+    /// # Errors
+    /// As [`Array::write_npz`]; `invalid_argument` for a string that is no UTF-8.
+    pub fn write_npz_unicode<N: AsRef<str>, A: Borrow<Array>>(
+        path: impl AsRef<Path>,
+        arrays: impl IntoIterator<Item = (N, A)>,
+    ) -> Result<()> {
+        write_all(path.as_ref(), arrays, false, true)
     }
 }
 
@@ -104,13 +115,15 @@ fn write_all<N: AsRef<str>, A: Borrow<Array>>(
     path: &Path,
     arrays: impl IntoIterator<Item = (N, A)>,
     compressed: bool,
+    unicode: bool,
 ) -> Result<()> {
     ArchiveWriter::write(path, |zip| {
         zip.set_compressed(compressed);
         for (name, array) in arrays {
             let (name, array) = (name.as_ref(), array.borrow());
             let entry = format!("{name}.npy");
-            let layout = NpyLayout::of(array).map_err(|e| e.within(format!("npz entry {entry:?}")))?;
+            let layout = if unicode { NpyLayout::unicode(array) } else { NpyLayout::of(array) };
+            let layout = layout.map_err(|e| e.within(format!("npz entry {entry:?}")))?;
             zip.add_with(&entry, layout.file_bytes(array) as u64, |to| {
                 layout.write(array, to).map_err(|e| Error::io("write", Path::new(&entry), &e))
             })?;

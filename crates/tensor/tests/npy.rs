@@ -130,6 +130,24 @@ fn every_dtype_survives_both_formats() {
 }
 
 #[test]
+fn texts_are_written_as_numpy_s_unicode() {
+    let folder = Folder::new("unicode");
+    let texts = Array::from_strings(vec!["é".into(), "ab".into(), "".into()], [3]).unwrap();
+    texts.write_npy_unicode(folder.0.join("x.npy")).unwrap();
+    let bytes = std::fs::read(folder.0.join("x.npy")).unwrap();
+    let header = String::from_utf8_lossy(&bytes[10..128]).into_owned();
+    assert!(header.contains("'descr': '<U2'"), "{header}");
+    let codes: Vec<u32> = bytes[128..].as_chunks::<4>().0.iter().map(|c| u32::from_le_bytes(*c)).collect();
+    assert_eq!(codes, [0xE9, 0, 0x61, 0x62, 0, 0]);
+    let numbers = Array::from_vec(vec![1_i64], [1]).unwrap();
+    Array::write_npz_unicode(folder.0.join("x.npz"), [("t", &texts), ("n", &numbers)]).unwrap();
+    let read = Array::read_npz(folder.0.join("x.npz")).unwrap();
+    assert_eq!(read, [("t".to_string(), texts), ("n".to_string(), numbers)]);
+    let bytes = Array::from_strings(vec![vec![0xFF]], [1]).unwrap();
+    assert_eq!(bytes.write_npy_unicode(folder.0.join("y.npy")).unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[test]
 fn a_failed_write_keeps_the_old_file() {
     let folder = Folder::new("failed");
     let path = folder.0.join("a.npz");

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cornet_error::{Error, Limits, Result, err, fail};
+use cornet_program::TensorSpec;
 use cornet_tensor::Array;
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageError, ImageReader};
@@ -10,8 +11,8 @@ use image::{DynamicImage, ImageError, ImageReader};
 /// What pixels become.
 #[derive(Clone, Copy, Debug)]
 pub struct Pixels {
-    /// What they are divided by.
-    pub scale: f32,
+    /// What they are divided by; 255 for a model that takes floats and 1 for one that takes integers, unless given.
+    pub scale: Option<f32>,
     /// Whether dark and light are exchanged: ink on paper as light on dark.
     pub invert: bool,
 }
@@ -45,35 +46,60 @@ pub fn in_folder(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Images as `[examples, rows, columns]` or, if the model takes channels, with an axis of 1 or 3.
+/// Where rows, columns and channels of a model's images are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Layout {
+    height: Option<usize>,
+    width: Option<usize>,
+    /// 1 or 3, if there is an axis for them.
+    channels: Option<usize>,
+    /// Whether they come before rows and columns.
+    channels_first: bool,
+}
+
+impl Layout {
+    fn of(example: &[Option<usize>]) -> Option<Self> {
+        let new = |height, width, channels, channels_first| Some(Self { height, width, channels, channels_first });
+        match *example {
+            [height, width] => new(height, width, None, false),
+            [height, width, Some(channels @ (1 | 3))] => new(height, width, Some(channels), false),
+            [Some(channels @ (1 | 3)), height, width] => new(height, width, Some(channels), true),
+            // A model that leaves the channels open takes colours.
+            [height, width, None] => new(height, width, Some(3), false),
+            _ => None,
+        }
+    }
+}
+
+/// Images as `[examples, rows, columns]` or, if the model takes channels, with an axis of 1 or 3 before or behind.
 ///
 /// # Errors
 /// `shape_mismatch` for a model that takes no images; `corrupt`, `unsupported_format`, `limit_exceeded`, `io`.
-pub fn read(paths: &[PathBuf], example: &[Option<usize>], pixels: Pixels, limits: &Limits) -> Result<Array> {
-    let (height, width, channels) = match *example {
-        [height, width] => (height, width, None),
-        [height, width, Some(channels @ (1 | 3))] => (height, width, Some(channels)),
-        _ => {
-            let axes: Vec<String> = example.iter().map(|n| n.map_or("any".into(), |n| n.to_string())).collect();
-            return Err(err!(ShapeMismatch, "images: expected a model of [rows, columns] or [rows, columns, 1 or 3]")
-                .operand("model", format!("[{}]", axes.join(", ")))
-                .help("give the model's own input as .npy"));
-        }
+pub fn read(paths: &[PathBuf], spec: &TensorSpec, pixels: Pixels, limits: &Limits) -> Result<Array> {
+    let example = spec.shape.as_deref().and_then(|shape| shape.get(1..)).unwrap_or_default();
+    let Some(layout) = Layout::of(example) else {
+        return Err(err!(ShapeMismatch, "images: expected a model of [rows, columns] or [rows, columns, 1 or 3]")
+            .operand("model", spec)
+            .help("give the model's own input as .npy"));
     };
+    let scale = pixels.scale.unwrap_or(if spec.dtype.is_int() { 1.0 } else { 255.0 });
     let mut values = Vec::new();
-    let mut size = (height, width);
+    let mut size = (layout.height, layout.width);
     for path in paths {
         let within = |e: Error| e.within(path.display().to_string());
         let picture = open(path, limits)?;
         let (rows, columns) = (size.0.unwrap_or(picture.height() as usize), size.1.unwrap_or(picture.width() as usize));
         // Images of a model that takes any size must be of one size: that of the first.
         size = (Some(rows), Some(columns));
-        let bytes = rows.saturating_mul(columns).saturating_mul(4 * channels.unwrap_or(1) * paths.len()) as u64;
+        let bytes = rows.saturating_mul(columns).saturating_mul(4 * layout.channels.unwrap_or(1) * paths.len()) as u64;
         Limits::check("bytes of the images", bytes, limits.object_bytes).map_err(within)?;
-        append(&picture, [rows, columns], channels == Some(3), pixels, &mut values);
+        append(&picture, [rows, columns], layout, pixels.invert, scale, &mut values);
     }
-    let mut shape = vec![paths.len(), size.0.unwrap_or_default(), size.1.unwrap_or_default()];
-    shape.extend(channels);
+    let (rows, columns) = (size.0.unwrap_or_default(), size.1.unwrap_or_default());
+    let shape = match layout.channels {
+        Some(channels) if layout.channels_first => vec![paths.len(), channels, rows, columns],
+        channels => [paths.len(), rows, columns].into_iter().chain(channels).collect(),
+    };
     Array::from_vec(values, shape.as_slice())
 }
 
@@ -95,15 +121,29 @@ fn open(path: &Path, limits: &Limits) -> Result<DynamicImage> {
     reader.decode().map_err(|e| within(refused(e)))
 }
 
-fn append(picture: &DynamicImage, [rows, columns]: [usize; 2], color: bool, pixels: Pixels, values: &mut Vec<f32>) {
-    let (rows, columns) = (rows as u32, columns as u32);
-    let resized = match (picture.height(), picture.width()) == (rows, columns) {
+fn append(
+    picture: &DynamicImage,
+    [rows, columns]: [usize; 2],
+    layout: Layout,
+    invert: bool,
+    scale: f32,
+    values: &mut Vec<f32>,
+) {
+    let (height, width) = (rows as u32, columns as u32);
+    let resized = match (picture.height(), picture.width()) == (height, width) {
         true => picture.clone(),
-        false => picture.resize_exact(columns, rows, FilterType::Triangle),
+        false => picture.resize_exact(width, height, FilterType::Triangle),
     };
-    let bytes = if color { resized.into_rgb8().into_raw() } else { resized.into_luma8().into_raw() };
-    let value = |byte: u8| f32::from(if pixels.invert { 255 - byte } else { byte }) / pixels.scale;
-    values.extend(bytes.into_iter().map(value));
+    let is_colored = layout.channels == Some(3);
+    let bytes = if is_colored { resized.into_rgb8().into_raw() } else { resized.into_luma8().into_raw() };
+    let value = |byte: u8| f32::from(if invert { 255 - byte } else { byte }) / scale;
+    if is_colored && layout.channels_first {
+        for channel in 0..3 {
+            values.extend(bytes.iter().skip(channel).step_by(3).map(|&byte| value(byte)));
+        }
+    } else {
+        values.extend(bytes.into_iter().map(value));
+    }
 }
 
 #[cfg(test)]
@@ -114,9 +154,22 @@ mod tests {
     fn gray_values_keep_their_place() {
         let gray = image::GrayImage::from_raw(2, 1, vec![0, 255]).unwrap();
         let mut values = Vec::new();
-        let pixels = Pixels { scale: 255.0, invert: false };
-        append(&DynamicImage::ImageLuma8(gray.clone()), [1, 2], false, pixels, &mut values);
-        append(&DynamicImage::ImageLuma8(gray), [1, 2], true, Pixels { invert: true, ..pixels }, &mut values);
+        let one = Layout::of(&[None, None]).unwrap();
+        let three = Layout::of(&[None, None, Some(3)]).unwrap();
+        append(&DynamicImage::ImageLuma8(gray.clone()), [1, 2], one, false, 255.0, &mut values);
+        append(&DynamicImage::ImageLuma8(gray), [1, 2], three, true, 255.0, &mut values);
         assert_eq!(values, [0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn channels_come_first_where_the_model_has_them_first() {
+        let picture = image::RgbImage::from_raw(2, 1, vec![1, 2, 3, 4, 5, 6]).unwrap();
+        let layout = Layout::of(&[Some(3), Some(1), Some(2)]).unwrap();
+        assert!(layout.channels_first);
+        let mut values = Vec::new();
+        append(&DynamicImage::ImageRgb8(picture), [1, 2], layout, false, 1.0, &mut values);
+        assert_eq!(values, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert_eq!(Layout::of(&[Some(7)]), None);
+        assert_eq!(Layout::of(&[Some(8), Some(8), Some(4)]), None);
     }
 }

@@ -441,6 +441,10 @@ impl Model for Functional {
         Ok(Outline { layers, connected: !is_chain, outputs })
     }
 
+    fn entry_dtypes(&self) -> Vec<DType> {
+        self.entries.iter().map(|entry| entry.batch_dtype()).collect()
+    }
+
     fn entry_names(&self) -> Vec<String> {
         self.entries.iter().map(|entry| entry.base().name().to_owned()).collect()
     }

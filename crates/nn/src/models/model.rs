@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::outline::{Outline, SummaryOptions, count, sum};
 use super::summary_table::{Summary, WeightCount};
 use crate::arg::Arg;
+use crate::dtype_policy::floatx;
 use crate::layers::layer::located;
 
 use crate::layers::{
@@ -65,6 +66,11 @@ pub trait Model: Layer {
     /// The names of the inputs, which arrays may be given by.
     fn entry_names(&self) -> Vec<String> {
         vec![self.name().to_owned()]
+    }
+
+    /// The dtypes of the inputs.
+    fn entry_dtypes(&self) -> Vec<DType> {
+        self.input_shapes().map_or_else(Vec::new, |shapes| vec![floatx(); shapes.len()])
     }
 
     /// The names of the outputs, which losses, metrics and targets may be given by: those of the layers that give them.
@@ -585,6 +591,10 @@ impl Model for BoxedModel {
 
     fn entry_names(&self) -> Vec<String> {
         (**self).entry_names()
+    }
+
+    fn entry_dtypes(&self) -> Vec<DType> {
+        (**self).entry_dtypes()
     }
 
     fn output_names(&self) -> Vec<String> {

@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 use cornet_error::{Code, Error, Result, err};
 use cornet_format_keras::unique_names;
 use cornet_ops::Tensor;
+use cornet_tensor::DType;
 use serde_json::{Map, Value, json};
 use smallvec::smallvec;
 
@@ -274,6 +275,16 @@ impl Layer for Sequential {
         self.layers.iter().try_fold(inputs.to_vec(), |shapes, layer| layer.compute_output_shape(&shapes))
     }
 
+    fn infer(
+        &self,
+        inputs: &[(PartialShape, DType)],
+        _arguments: &Map<String, Value>,
+    ) -> Result<Vec<(PartialShape, DType)>> {
+        let dtype = |found: DType| self.entry.get().map_or(found, |entry| entry.batch_dtype());
+        let adapted = inputs.iter().map(|(shape, found)| (shape.clone(), dtype(*found))).collect::<Vec<_>>();
+        self.layers.iter().try_fold(adapted, |types, layer| layer.infer(&types, &Map::new()))
+    }
+
     fn parts(&self) -> Vec<(String, Arc<dyn Layer>)> {
         let names = unique_names(self.layers.iter().map(|layer| layer.file_class()));
         names.into_iter().map(|name| format!("layers/{name}")).zip(self.layers.iter().cloned()).collect()
@@ -295,6 +306,10 @@ impl Model for Sequential {
 
     fn seeds(&self) -> Seeds {
         self.seeds.clone()
+    }
+
+    fn entry_dtypes(&self) -> Vec<DType> {
+        self.entry.get().map(|entry| entry.batch_dtype()).into_iter().collect()
     }
 
     fn entry_names(&self) -> Vec<String> {

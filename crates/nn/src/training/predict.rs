@@ -162,67 +162,104 @@ pub(super) fn display(verbose: Verbose, steps: Option<usize>) -> Progress<io::St
 /// The outputs of batches, put behind each other in arrays that have room for as many samples as are expected and grow
 /// where there are more.
 struct Rows {
-    arrays: Vec<Array>,
+    columns: Vec<Column>,
     room: usize,
     done: usize,
 }
 
+/// One output: an array with room, or the texts so far.
+enum Column {
+    Numbers(Array),
+    Texts { strings: Vec<Vec<u8>>, row: Shape },
+}
+
 impl Rows {
     fn new(expected: usize) -> Self {
-        Self { arrays: Vec::new(), room: expected, done: 0 }
+        Self { columns: Vec::new(), room: expected, done: 0 }
     }
 
     fn add(&mut self, batch: &[Array]) -> Result<()> {
         let count = batch.first().and_then(|a| a.shape().first().copied()).unwrap_or(0);
-        if self.arrays.is_empty() {
+        if self.columns.is_empty() {
             self.room = self.room.max(count);
-            self.arrays = batch.iter().map(|a| with_rows(a, self.room)).collect::<Result<_>>()?;
+            self.columns = batch.iter().map(|a| Column::new(a, self.room)).collect::<Result<_>>()?;
         }
         if self.done + count > self.room {
             self.resize((self.done + count).max(2 * self.room))?;
         }
-        for (whole, batch) in self.arrays.iter_mut().zip(batch) {
-            let is_alike = batch.shape().rank() > 0 && batch.shape()[1..] == whole.shape()[1..];
-            if !is_alike || batch.shape()[0] != count || batch.dtype() != whole.dtype() {
-                return Err(err!(ShapeMismatch, "predict: expected batches alike, found {}", batch.shape())
-                    .operand("before", whole.shape())
-                    .help("predict batch by batch with predict_on_batch"));
-            }
-            let row = batch.bytes().len() / count.max(1);
-            whole.bytes_mut()[self.done * row..][..batch.bytes().len()].copy_from_slice(batch.bytes());
-        }
+        self.columns.iter_mut().zip(batch).try_for_each(|(column, batch)| column.set(self.done, count, batch))?;
         self.done += count;
         Ok(())
     }
 
     fn resize(&mut self, rows: usize) -> Result<()> {
-        for array in &mut self.arrays {
-            let mut other = with_rows(array, rows)?;
-            let kept = other.bytes().len().min(array.bytes().len());
-            other.bytes_mut()[..kept].copy_from_slice(&array.bytes()[..kept]);
-            *array = other;
-        }
         self.room = rows;
-        Ok(())
+        self.columns.iter_mut().try_for_each(|column| column.resize(rows))
     }
 
     fn whole(mut self) -> Result<Vec<Array>> {
         if self.done != self.room {
             self.resize(self.done)?;
         }
-        Ok(self.arrays)
+        self.columns.into_iter().map(|column| column.array(self.done)).collect()
+    }
+}
+
+impl Column {
+    /// A column of rows like those of this batch.
+    fn new(batch: &Array, room: usize) -> Result<Self> {
+        match batch.shape()[..] {
+            [] => Err(err!(RankMismatch, "predict: expected outputs with one row a sample, found a scalar")),
+            [_, ref rest @ ..] if batch.dtype() == DType::Str => {
+                Ok(Self::Texts { strings: Vec::new(), row: Shape::from(rest) })
+            }
+            _ => Ok(Self::Numbers(with_rows(batch, room)?)),
+        }
+    }
+
+    /// Sets `count` rows from `done` on.
+    fn set(&mut self, done: usize, count: usize, batch: &Array) -> Result<()> {
+        let (row, dtype) = match self {
+            Self::Numbers(whole) => (&whole.shape()[1..], whole.dtype()),
+            Self::Texts { row, .. } => (&row[..], DType::Str),
+        };
+        let is_alike = batch.shape().rank() > 0 && batch.shape()[1..] == *row;
+        if !is_alike || batch.shape()[0] != count || batch.dtype() != dtype {
+            return Err(err!(ShapeMismatch, "predict: expected batches alike, found {}", batch.shape())
+                .operand("before", Shape::from(row))
+                .help("predict batch by batch with predict_on_batch"));
+        }
+        match self {
+            Self::Numbers(whole) => {
+                let row = batch.bytes().len() / count.max(1);
+                whole.bytes_mut()[done * row..][..batch.bytes().len()].copy_from_slice(batch.bytes());
+            }
+            Self::Texts { strings, .. } => strings.extend_from_slice(batch.strings()?),
+        }
+        Ok(())
+    }
+
+    fn resize(&mut self, rows: usize) -> Result<()> {
+        let Self::Numbers(array) = self else { return Ok(()) };
+        let mut other = with_rows(array, rows)?;
+        let kept = other.bytes().len().min(array.bytes().len());
+        other.bytes_mut()[..kept].copy_from_slice(&array.bytes()[..kept]);
+        *array = other;
+        Ok(())
+    }
+
+    fn array(self, rows: usize) -> Result<Array> {
+        match self {
+            Self::Numbers(array) => Ok(array),
+            Self::Texts { strings, row } => {
+                Array::from_strings(strings, [rows].into_iter().chain(row.iter().copied()).collect::<Shape>())
+            }
+        }
     }
 }
 
 /// An array like this one of so many rows.
 fn with_rows(batch: &Array, rows: usize) -> Result<Array> {
-    match batch.shape()[..] {
-        _ if batch.dtype() == DType::Str => Err(err!(Unsupported, "predict: expected numbers, found strings")
-            .help("predict batch by batch with predict_on_batch")),
-        [_, ref rest @ ..] => {
-            let shape: Shape = [rows].into_iter().chain(rest.iter().copied()).collect();
-            Array::try_zeros(batch.dtype(), shape)
-        }
-        [] => Err(err!(RankMismatch, "predict: expected outputs with one row a sample, found a scalar")),
-    }
+    let shape: Shape = [rows].into_iter().chain(batch.shape().iter().skip(1).copied()).collect();
+    Array::try_zeros(batch.dtype(), shape)
 }

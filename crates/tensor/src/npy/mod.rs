@@ -8,7 +8,7 @@
 //! | `O`, records, `c16`, long double, dates | refused with a reason |
 //!
 //! Versions 1, 2 and 3 are read; version 1 is written, byte for byte as `numpy.save` writes C-ordered arrays. Strings
-//! are written as `S`. Fortran-ordered files are read into row-major arrays.
+//! are written as `S`, or as `U` where asked. Fortran-ordered files are read into row-major arrays.
 
 mod header;
 
@@ -84,6 +84,16 @@ impl Array {
     pub fn write_npy(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let layout = NpyLayout::of(self).map_err(|e| e.within(path.display().to_string()))?;
+        atomic_write(path, |file: &mut BufWriter<File>| layout.write(self, file))
+    }
+
+    /// The same with strings as `U`, which NumPy reads as texts.
+    ///
+    /// # Errors
+    /// As [`Array::write_npy`]; `invalid_argument` for a string that is no UTF-8.
+    pub fn write_npy_unicode(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let layout = NpyLayout::unicode(self).map_err(|e| e.within(path.display().to_string()))?;
         atomic_write(path, |file: &mut BufWriter<File>| layout.write(self, file))
     }
 
@@ -281,6 +291,7 @@ fn row_major_bytes(bytes: &[u8], item_bytes: usize, dims: &[usize]) -> Vec<u8> {
 pub(crate) struct NpyLayout {
     header: Vec<u8>,
     item_bytes: usize,
+    unicode: bool,
 }
 
 impl NpyLayout {
@@ -305,7 +316,20 @@ impl NpyLayout {
                 (format!("<{kind}{}", dtype.size()), dtype.size())
             }
         };
-        let short = Header::write(&descr, array.shape(), MAGIC.len() + 4);
+        Self::described(&descr, item_bytes, false, array)
+    }
+
+    /// The layout of `array`, with strings as `U`.
+    pub fn unicode(array: &Array) -> Result<Self> {
+        if array.dtype() != DType::Str {
+            return Self::of(array);
+        }
+        let characters = unicode_width(array)?;
+        Self::described(&format!("<U{characters}"), 4 * characters, true, array)
+    }
+
+    fn described(descr: &str, item_bytes: usize, unicode: bool, array: &Array) -> Result<Self> {
+        let short = Header::write(descr, array.shape(), MAGIC.len() + 4);
         let mut header = MAGIC.to_vec();
         if let Ok(size) = u16::try_from(short.len()) {
             header.extend([1, 0]);
@@ -314,7 +338,7 @@ impl NpyLayout {
         } else {
             fail!(LimitExceeded, "npy header of {} axes: expected at most 64", array.shape().rank());
         }
-        Ok(Self { header, item_bytes })
+        Ok(Self { header, item_bytes, unicode })
     }
 
     /// Bytes of the whole file.
@@ -327,6 +351,14 @@ impl NpyLayout {
         to.write_all(&self.header)?;
         if let Ok(strings) = array.strings() {
             let padding = vec![0; self.item_bytes];
+            if self.unicode {
+                return strings.iter().try_for_each(|s| {
+                    let codes: Vec<u8> =
+                        String::from_utf8_lossy(s).chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+                    to.write_all(&codes)?;
+                    to.write_all(padding.get(codes.len()..).unwrap_or_default())
+                });
+            }
             return strings.iter().try_for_each(|s| {
                 to.write_all(s)?;
                 to.write_all(&padding[s.len()..])
@@ -340,15 +372,38 @@ impl NpyLayout {
     }
 }
 
+/// Characters of the longest text, at least 1 as NumPy has it.
+fn unicode_width(array: &Array) -> Result<usize> {
+    let strings = padded_strings(array)?;
+    let mut width = 1;
+    for (index, string) in strings.iter().enumerate() {
+        let text = std::str::from_utf8(string)
+            .map_err(|_| err!(InvalidArgument, "npy: expected texts in UTF-8, found other bytes in string {index}"))?;
+        width = width.max(text.chars().count());
+    }
+    check_padded(4 * width as u64, strings.len())?;
+    Ok(width)
+}
+
 /// Bytes of the longest string, at least 1 as NumPy has it.
 fn string_width(array: &Array) -> Result<usize> {
+    let strings = padded_strings(array)?;
+    let width = strings.iter().map(Vec::len).max().unwrap_or(0).max(1);
+    check_padded(width as u64, strings.len())?;
+    Ok(width)
+}
+
+fn check_padded(width: u64, count: usize) -> Result<()> {
+    let bytes = width.saturating_mul(count as u64);
+    Limits::check("bytes of strings padded to the longest", bytes, Limits::default().object_bytes)
+}
+
+/// Strings that padding with NUL does not change.
+fn padded_strings(array: &Array) -> Result<&[Vec<u8>]> {
     let strings = array.strings()?;
     if let Some(index) = strings.iter().position(|s| s.last() == Some(&0)) {
         return Err(err!(InvalidArgument, "npy: string {index} ends in NUL, which the format takes for padding")
             .help("keep such bytes as a uint8 array"));
     }
-    let width = strings.iter().map(Vec::len).max().unwrap_or(0).max(1);
-    let bytes = (width as u64).saturating_mul(strings.len() as u64);
-    Limits::check("bytes of strings padded to the longest", bytes, Limits::default().object_bytes)?;
-    Ok(width)
+    Ok(strings)
 }
