@@ -106,7 +106,11 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("layers", "TFSMLayer", "runs TensorFlow SavedModels"),
     ("layers", "TorchModuleWrapper", "runs PyTorch modules in Python"),
     ("layers", "Wrapper", "a base class for Python subclasses; Rust layers hold others by composition"),
-    ("callbacks", "OrbaxCheckpoint", "writes the Orbax library's own format"),
+    (
+        "callbacks",
+        "OrbaxCheckpoint",
+        "writes the stores of the Orbax library, which nothing but that library defines; ModelCheckpoint and BackupAndRestore do the work",
+    ),
     ("callbacks", "ProgbarLogger", "fit prints progress itself: FitOptions::verbose"),
     ("ops", "vectorize", "wraps a Python function; vectorized_map does the work"),
 ];
@@ -206,9 +210,10 @@ fn camel(name: &str) -> String {
 fn serves(file: &str, section: &str) -> bool {
     match section {
         "layers" => file.starts_with("_layers"),
-        "ops" | "random" => file == "ops.py",
+        "ops" => file == "ops.py",
+        "random" => file == "callbacks.py",
         "activations" | "initializers" | "regularizers" | "constraints" => {
-            file.starts_with("_layers") || file == "_samples.py" || file.contains(section.trim_end_matches('s'))
+            file.starts_with("_layers") || file == "_samples.py" || file == "optimizers.py"
         }
         other => !file.starts_with("_layers") && file != "ops.py" && !other.is_empty(),
     }

@@ -152,7 +152,7 @@ LOOSE = {
     "RandomRotation": lambda r: dict(factor=0.2),
     "RandomTranslation": lambda r: dict(height_factor=0.2, width_factor=(-0.1, 0.3)),
     "RandomZoom": lambda r: dict(height_factor=0.3),
-    "RandomShear": lambda r: dict(x_factor=0.3, y_factor=0.2),
+    "RandomShear": lambda r: r.one(dict(x_factor=0.3, y_factor=0.2), dict(x_factor=(0.1, 0.3), y_factor=(0.0, 0.2))),
     "RandomPerspective": lambda r: dict(factor=0.8, scale=0.4),
     "RandomElasticTransform": lambda r: dict(factor=1.0, scale=0.7),
     "RandomErasing": lambda r: dict(factor=1.0, scale=(0.1, 0.3), fill_value=0.0),

@@ -190,7 +190,7 @@ def again(object):
 
 
 def schedule_cases(random):
-    steps = [0, 1, 2, 3, 7, 10, 11, 15, 20, 31, 40, 75, 100, 1000, 12345]
+    steps = [*range(101), 1000, 12345]
     rate = lambda: float(random.uniform(0.01, 1))
     made = {
         "CosineDecay": schedules.CosineDecay(rate(), 40),

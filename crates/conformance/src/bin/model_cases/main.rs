@@ -1,7 +1,9 @@
 //! Answers the cases of `python/models.py`: `model_cases FOLDER`.
 //!
-//! A case with `file` opens that model, predicts, and saves it under `to`. A case with `seed` makes a random model, saves
-//! it under `to`, and answers with its inputs and predictions.
+//! A case with `file` opens that model, predicts, and saves it under `to`. A case with `seed` makes a random model, around
+//! a layer of the class `class` if it names one, saves it under `to`, and answers with its inputs and predictions.
+
+mod classes;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -225,7 +227,8 @@ fn returns_sequences(layer: &dyn Layer) -> bool {
 /// Weights that no initializer gives.
 fn randomize(r: &mut Random, model: &BoxedModel) -> Result<()> {
     for weight in model.weights() {
-        if !weight.variable.dtype().is_float() {
+        // What Normalization has learned is not read again before the model is saved.
+        if !weight.variable.dtype().is_float() || ["mean", "variance"].contains(&&*weight.name) {
             continue;
         }
         let positive = weight.name.contains("variance");
@@ -256,15 +259,19 @@ fn answer(case: &Value, arrays: &Arrays, to: &mut Answer) -> Result<()> {
     }
     let seed = case["seed"].as_u64().ok_or_else(|| err!(InvalidArgument, "a case without file or seed"))?;
     let mut r = Random(seed);
-    let model = if r.below(3) == 0 { sequential(&mut r)? } else { functional(&mut r)? };
+    let (model, inputs) = match case["class"].as_str() {
+        Some(class) => classes::around(class, &mut r)?,
+        None => {
+            let model = if r.below(3) == 0 { sequential(&mut r)? } else { functional(&mut r)? };
+            let shapes = model.input_shapes().unwrap_or_default();
+            let inputs = shapes.iter().map(|shape| shape.with_open(3));
+            let inputs =
+                inputs.map(|shape| Array::from_vec(r.floats(shape.elements()), shape)).collect::<Result<_>>()?;
+            (model, inputs)
+        }
+    };
     randomize(&mut r, &model)?;
-    let mut inputs = Vec::new();
-    for (i, shape) in model.input_shapes().unwrap_or_default().iter().enumerate() {
-        let shape = shape.with_open(3);
-        let array = Array::from_vec(r.floats(shape.elements()), shape)?;
-        to.arrays.push((format!("input {i}"), array.clone()));
-        inputs.push(array);
-    }
+    to.arrays.extend(inputs.iter().enumerate().map(|(i, x)| (format!("input {i}"), x.clone())));
     predict(&model, inputs, to)?;
     model.save(path)
 }
