@@ -24,6 +24,7 @@ const ORDER: &[&str] = &[
     "cornet-cpu",
     "cornet-program",
     "cornet-export",
+    "cornet-format-onnx",
     "cornet-format-keras",
     "cornet-format-safetensors",
     "cornet-data",
