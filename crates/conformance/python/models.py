@@ -35,6 +35,7 @@ import _layers_recurrent
 import _layers_text
 import _samples
 from _exchange import Folder, deviation
+from _models import network, randomize
 
 warnings.filterwarnings("ignore")
 tf.get_logger().setLevel("ERROR")
@@ -45,14 +46,6 @@ LEFT_OUT = {"Layer", "Wrapper", "Lambda", "FlaxLayer", "JaxLayer", "TFSMLayer", 
 CLASSES = {found.__name__ if hasattr(layers, found.__name__) else name for name, found in vars(layers).items()
            if isinstance(found, type) and issubclass(found, keras.Layer)} - LEFT_OUT
 """The classes of keras.layers: each is in a model of either direction if there are enough models."""
-
-
-def randomize(model, rng):
-    for weight in model.weights:
-        # What Normalization has learned is not read again before the model is saved.
-        if keras.backend.is_float_dtype(weight.dtype) and weight.name not in ("mean", "variance"):
-            value = rng.standard_normal(weight.shape) * 0.3
-            weight.assign((0.5 + np.abs(value) if "variance" in weight.name else value).astype("float32"))
 
 
 def appearing(file):
@@ -115,47 +108,6 @@ def plain(y):
     return layers.Flatten()(y) if y.ndim > 2 and None not in y.shape[1:] and y.dtype != "string" else y
 
 
-def step(r, x):
-    n = r.int(2, 4)
-    if x.ndim == 2:
-        make = r.one(lambda: layers.Dense(n, r.one("relu", "tanh", "gelu")), layers.BatchNormalization, layers.LayerNormalization,
-                     lambda: layers.Dropout(0.3), lambda: layers.RepeatVector(n), layers.ReLU,
-                     lambda: keras.Sequential([layers.Dense(n, "tanh"), layers.Dense(2)]))
-    elif x.ndim == 3:
-        make = r.one(lambda: layers.Conv1D(n, 2, padding="causal"), lambda: layers.LSTM(n, return_sequences=True),
-                     lambda: layers.GRU(n), lambda: layers.Bidirectional(layers.SimpleRNN(n)), layers.LayerNormalization,
-                     lambda: layers.TimeDistributed(layers.Dense(n)), lambda: layers.MaxPooling1D(2, padding="same"),
-                     lambda: layers.Permute((2, 1)), lambda: None)
-        made = make()
-        return layers.MultiHeadAttention(2, 3)(x, x) if made is None else made(x)
-    else:
-        make = r.one(lambda: layers.Conv2D(n, 2, padding="same", activation="relu"), lambda: layers.SeparableConv2D(n, 2, padding="same"),
-                     lambda: layers.MaxPooling2D(2, padding="same"), layers.BatchNormalization, lambda: layers.Conv2DTranspose(n, 2),
-                     lambda: layers.UpSampling2D(2), layers.GlobalAveragePooling2D)
-    return make()(x)
-
-
-def network(number, seed):
-    """Branches of one to three inputs, a shared layer, a nested model, one or two outputs; or a sequence."""
-    r = _samples.Random(seed, "network", number)
-    shapes = [r.one((r.int(2, 5),), (r.int(3, 5), 2), (r.int(4, 6), 5, 2)) for _ in range(r.int(1, 3))]
-    entries = [keras.Input(shape) for shape in shapes]
-    inner_in = keras.Input((3,))
-    inner = keras.Model(inner_in, layers.Add()([layers.Dense(3, "tanh")(inner_in), inner_in]))
-    common, branches = layers.Dense(3, "sigmoid"), []
-    for x in entries:
-        for _ in range(r.int(1, 4)):
-            x = step(r, x)
-        x = layers.Flatten()(x) if x.ndim > 2 else x
-        branches.append(inner(common(layers.Dense(4)(x))))
-    joined = branches[0] if len(branches) == 1 else r.one(layers.Add, layers.Concatenate, layers.Maximum)()(branches)
-    outputs = [layers.Dense(r.int(1, 4), "softmax")(joined)]
-    if r.flag():
-        outputs.append(step(r, joined))
-    model = keras.Model(entries, outputs if len(outputs) > 1 else outputs[0])
-    return model, [r.floats(3, *shape) for shape in shapes]
-
-
 def call(model, inputs):
     tensors = [tf.constant(x) for x in inputs]
     found = model(tensors if len(tensors) > 1 else tensors[0], training=False)
@@ -180,7 +132,7 @@ def built_by_keras(names, count, seed):
     for name in names:
         yield (f"around {name}", *around(name, seed))
     for number in range(count - len(names)):
-        yield (f"network {number}", *network(number, seed))
+        yield (f"network {number}", *network(keras, number, seed))
 
 
 def complete(direction, files, count):

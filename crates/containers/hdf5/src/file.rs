@@ -9,6 +9,7 @@ use cornet_error::{Error, Limits, Result, err, fail};
 
 use crate::attribute::{self, Attribute};
 use crate::datatype::{self, Dtype, Stored};
+use crate::dense;
 use crate::header::{self, Message, kind};
 use crate::input::{Fields, Input, corrupt, guarded};
 use crate::links;
@@ -314,7 +315,12 @@ impl Walk {
         let mut attributes = BTreeMap::new();
         for message in messages {
             if message.kind == kind::ATTRIBUTE_INFO {
-                links::refuse_dense(&self.input, &message.body, 2, "attributes")?;
+                if let Some((heap, tree)) = dense::places(&self.input, &message.body, 2)? {
+                    for body in dense::objects(&self.input, heap, tree, dense::record::ATTRIBUTE)? {
+                        let (name, value) = attribute::parse(&self.input, &body)?;
+                        attributes.insert(name, value);
+                    }
+                }
             }
             if message.kind == kind::ATTRIBUTE && !message.is_shared {
                 let (name, value) = attribute::parse(&self.input, &message.body)?;

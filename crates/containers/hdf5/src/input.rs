@@ -75,7 +75,8 @@ impl Input {
         }
         input.root = fields.word(input.offset_size)?;
         input.base = base;
-        if base != at || base.checked_add(end).is_none_or(|end| end > input.source.len()) {
+        // The end is counted from the file's first byte, behind whatever block of the user's comes first.
+        if base != at || end > input.source.len() {
             let found = input.source.len();
             return Err(corrupt(format!("HDF5 file: expected {end} bytes, found {found}: it is truncated or damaged")));
         }
@@ -164,6 +165,11 @@ impl Input {
     /// Bytes of an address field.
     pub(crate) fn offset_size(&self) -> usize {
         self.offset_size
+    }
+
+    /// Bytes of a length field.
+    pub(crate) fn length_size(&self) -> usize {
+        self.length_size
     }
 
     /// The decoder of chunked and filtered values, opened when the first of them is read.

@@ -4,14 +4,13 @@
 //!   time, into memory that the file was shown to fill.
 //! * [`GroupSpec`] and [`Image`] write, in the layout that h5py and Keras use. Values are borrowed and streamed.
 //!
-//! What the reader understands: superblocks 0 to 3, both forms of object headers, symbol tables and links kept in
-//! headers, every storage of values that `hdf5-pure` decodes (contiguous, compact, chunked with the usual filters),
+//! What the reader understands: superblocks 0 to 3, both forms of object headers, symbol tables, links and attributes
+//! in headers and in "dense" storage, every storage of values that `hdf5-pure` decodes (contiguous, compact, chunked with the usual filters),
 //! and these types: integers, floats (float16 and bfloat16 too), booleans as h5py stores them, complex64, opaque
 //! bytes, texts of fixed and of variable length.
 //!
 //! What it refuses, with the code `unsafe_content`: soft and external links, values in external files, virtual
-//! datasets and groups that contain themselves. Links and attributes in "dense" storage, which h5py only writes with
-//! `libver="latest"`, are `unsupported_format`.
+//! datasets and groups that contain themselves.
 //!
 //! ```
 //! use cornet_error::Limits;
@@ -33,6 +32,7 @@
 
 mod attribute;
 mod datatype;
+mod dense;
 mod file;
 mod header;
 mod heap;

@@ -2,6 +2,7 @@
 
 use cornet_error::{Error, Limits, Result, err};
 
+use crate::dense;
 use crate::header::{Message, kind};
 use crate::input::{Fields, Input, corrupt};
 
@@ -14,7 +15,13 @@ pub(crate) fn names(input: &Input, messages: &[Message]) -> Result<Vec<(String, 
     for message in messages {
         match message.kind {
             kind::SYMBOL_TABLE => symbol_table(input, &message.body, &mut found)?,
-            kind::LINK_INFO => refuse_dense(input, &message.body, 8, "links")?,
+            kind::LINK_INFO => {
+                if let Some((heap, tree)) = dense::places(input, &message.body, 8)? {
+                    for body in dense::objects(input, heap, tree, dense::record::LINK)? {
+                        found.push(link(input, &body)?);
+                    }
+                }
+            }
             kind::LINK => found.push(link(input, &message.body)?),
             _ => {}
         }
@@ -28,21 +35,6 @@ pub(crate) fn names(input: &Input, messages: &[Message]) -> Result<Vec<(String, 
 
 fn check_count(input: &Input, count: usize) -> Result<()> {
     Limits::check("names in an HDF5 group", count as u64, input.limits.entries as u64)
-}
-
-/// Refuses links or attributes that are kept in a heap of their own instead of in the header. `order_bytes` is the
-/// width of the creation-order field that may come first.
-pub(crate) fn refuse_dense(input: &Input, body: &[u8], order_bytes: usize, what: &str) -> Result<()> {
-    let mut fields = Fields::new(body);
-    fields.skip(1)?;
-    if fields.u8()? & 1 != 0 {
-        fields.skip(order_bytes)?;
-    }
-    if input.address(&mut fields)?.is_some() {
-        return Err(err!(UnsupportedFormat, "HDF5 {what}: expected them in the object header, found dense storage")
-            .help("write the file with h5py's default libver, or convert it with `h5repack --low=0 --high=0`"));
-    }
-    Ok(())
 }
 
 fn leads_away(name: &str, how: &str) -> Error {

@@ -138,23 +138,47 @@ pub fn write(path: &Path, file: &KerasFile) -> Result<()> {
     })
 }
 
+/// What a file of weights has.
+#[derive(Clone, Debug)]
+pub enum WeightFile {
+    /// Variables by the paths of layers: `.weights.h5` and `.keras`.
+    Paths(WeightStore),
+    /// Lists of variables by the names of layers: an older file, in [`KerasFile::legacy`].
+    Layers(Box<KerasFile>),
+}
+
 /// Reads the variables alone: from a `.weights.h5` file of Keras 3, or from a `.keras` file.
 ///
 /// # Errors
 /// As [`read`]; `unsupported_format` for older files, which know layers by name and not by path.
 pub fn read_weights(path: &Path, limits: &Limits) -> Result<WeightStore> {
+    match read_weights_of_any(path, limits)? {
+        WeightFile::Paths(store) => Ok(store),
+        WeightFile::Layers(_) => Err(err!(
+            UnsupportedFormat,
+            "expected variables by path, found an older file, which has them by layer name"
+        )
+        .within(path.display().to_string())),
+    }
+}
+
+/// Reads the variables of a `.weights.h5`, `.keras` or older `.h5` file.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_weights_of_any(path: &Path, limits: &Limits) -> Result<WeightFile> {
     let source: Arc<dyn ReadAt> = Arc::new(DiskFile::open(path)?);
     let weights = || {
         if !starts_like_hdf5(source.as_ref()) {
             let archive = Archive::from_source(source.clone(), limits)?;
             let file = weights_of(&archive, limits)?.ok_or_else(|| err!(NotFound, "{WEIGHTS}: no such entry"))?;
-            return WeightStore::from_hdf5(file.root());
+            return WeightStore::from_hdf5(file.root()).map(WeightFile::Paths);
         }
         let file = File::from_source(source.clone(), limits)?;
         if legacy::is_legacy(file.root()) {
-            fail!(UnsupportedFormat, "expected variables by path, found an older file, which has them by layer name");
+            return legacy::read(file.root(), limits).map(|file| WeightFile::Layers(Box::new(file)));
         }
-        WeightStore::from_hdf5(file.root())
+        WeightStore::from_hdf5(file.root()).map(WeightFile::Paths)
     };
     weights().map_err(|e: Error| e.within(path.display().to_string()))
 }

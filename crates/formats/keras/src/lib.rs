@@ -54,8 +54,8 @@ mod names;
 mod weights;
 
 pub use config::{check_config, parse_config};
-pub use file::{KerasFile, from_bytes, read, read_weights, write, write_weights};
-pub use legacy::{Legacy, LegacyLayer};
+pub use file::{KerasFile, WeightFile, from_bytes, read, read_weights, read_weights_of_any, write, write_weights};
+pub use legacy::{Legacy, LegacyLayer, write_legacy};
 pub use metadata::{KERAS_VERSION, Metadata};
 pub use names::{LayerPath, layer_paths, snake_case, unique_names};
 pub use weights::{Saved, WeightStore};

@@ -161,11 +161,7 @@ impl WeightStore {
                 vars.attributes.insert("name".into(), Attribute::Text(name.clone()));
             }
             for (key, array) in &saved.variables {
-                let dtype = stored_dtype(array.dtype()).map_err(place)?;
-                let dataset = vars.dataset(key, dtype, array.shape().as_slice(), array.bytes()).map_err(place)?;
-                if dtype == Dtype::Bf16 {
-                    dataset.attributes.insert("dtype".into(), Attribute::Text("bfloat16".into()));
-                }
+                put_array(vars, key, array).map_err(place)?;
             }
         }
         Ok(root)
@@ -206,6 +202,16 @@ pub(crate) fn array(dataset: &Dataset) -> Result<Array> {
         array.bytes_mut().iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
     }
     Ok(array)
+}
+
+/// Adds an array as a dataset, which borrows it.
+pub(crate) fn put_array<'a>(group: &mut GroupSpec<'a>, name: &str, array: &'a Array) -> Result<()> {
+    let dtype = stored_dtype(array.dtype())?;
+    let dataset = group.dataset(name, dtype, array.shape().as_slice(), array.bytes())?;
+    if dtype == Dtype::Bf16 {
+        dataset.attributes.insert("dtype".into(), Attribute::Text("bfloat16".into()));
+    }
+    Ok(())
 }
 
 fn stored_dtype(dtype: DType) -> Result<Dtype> {

@@ -179,11 +179,20 @@ impl Choice for Activation {
                 .help("use Activation::own(|x| x.threshold(threshold, default_value))"));
         }
         let found = Self::ALL.iter().copied().find(|a| a.name() == canonical);
-        found.or_else(|| REGISTERED.get(name).map(Self::Own)).ok_or_else(|| {
+        let own = || REGISTERED.get(name).map(Self::Own).or_else(|| older(name));
+        found.or_else(own).ok_or_else(|| {
             let known: Vec<&str> = Self::ALL.iter().map(|a| a.name()).collect();
             unknown("activation", name, &known)
         })
     }
+}
+
+/// `hard_sigmoid` as Keras 1 and 2 compute it: `x / 5 + 1 / 2`, no less than 0 and no more than 1. Keras 3 has another
+/// function of that name, and none like this; models of older files keep theirs under this one.
+pub(crate) const OLDER_HARD_SIGMOID: &str = "keras2>hard_sigmoid";
+
+fn older(name: &str) -> Option<Activation> {
+    (name == OLDER_HARD_SIGMOID).then(|| register(name, |x| (x * 0.2 + 0.5).clip(0.0, 1.0)))
 }
 
 impl<F: Fn(&Tensor) -> Tensor + Send + Sync + 'static> From<F> for Arg<Activation> {

@@ -31,15 +31,33 @@ pub(super) fn write(model: &Functional) -> Map<String, Value> {
         object["inbound_nodes"] = calls.into();
         layers.push(object);
     }
-    let (inputs, outputs) = match &model.structure {
+    let (inputs, mut outputs) = match &model.structure {
         Some((inputs, outputs)) => (names.fill(inputs, &model.inputs), names.fill(outputs, &model.outputs)),
         None => (names.list(&model.inputs), names.list(&model.outputs)),
     };
+    let is_functional = |name: &str| model.layers.iter().any(|l| l.name() == name && l.class_name() == "Functional");
+    count_from_one(&mut outputs, &is_functional);
     let mut config = Map::new();
     config.insert("layers".into(), layers.into());
     config.insert("input_layers".into(), inputs);
     config.insert("output_layers".into(), outputs);
     config
+}
+
+/// Where Keras names the outputs of a model, it counts the calls of a functional model from 1.
+fn count_from_one(ends: &mut Value, is_functional: &dyn Fn(&str) -> bool) {
+    match ends {
+        Value::Array(parts) if parts.len() == 3 && parts[0].is_string() => {
+            if let (Some(name), Some(call)) = (parts[0].as_str(), parts[1].as_u64()) {
+                if is_functional(name) {
+                    parts[1] = (call + 1).into();
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|inner| count_from_one(inner, is_functional)),
+        Value::Object(map) => map.values_mut().for_each(|inner| count_from_one(inner, is_functional)),
+        _ => {}
+    }
 }
 
 /// Which call of its layer each call is.
@@ -285,6 +303,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// An input or output of the model: calls of functional models are counted from 1 there.
+    fn end(&self, value: &Value) -> Result<Place> {
+        let name = value[0].as_str().unwrap_or_default();
+        let is_functional = |&at: &usize| self.layers[at].class_name() == "Functional";
+        match (self.by_name.get(name).is_some_and(is_functional), value[1].as_u64()) {
+            (true, Some(call)) => self.place(&json!([name, call.saturating_sub(1), value[2]])),
+            _ => self.place(value),
+        }
+    }
+
     /// The calls that a structure needs.
     fn histories(&self, value: &Value, found: &mut Vec<(usize, usize)>, depth: usize) -> Result<()> {
         check_depth(depth)?;
@@ -345,7 +373,7 @@ impl<'a> Reader<'a> {
         check_depth(depth)?;
         match value {
             Value::Array(parts) if parts.len() == 3 && parts[0].is_string() => {
-                symbols.push(Symbol::of(self.place(value)?));
+                symbols.push(Symbol::of(self.end(value)?));
                 Ok((symbols.len() - 1).into())
             }
             Value::Array(list) => list.iter().map(|inner| self.structure(inner, symbols, depth + 1)).collect(),

@@ -459,7 +459,7 @@ pub trait Model: Layer {
         saving::save_weights(self, path.as_ref())
     }
 
-    /// Loads weights from a `.weights.h5` or `.keras` file.
+    /// Loads weights from a `.weights.h5`, `.keras` or older `.h5` file; from the last by the order of layers.
     ///
     /// # Errors
     /// `not_found`, `corrupt` and their likes; `shape_mismatch` for weights of another model.
@@ -468,6 +468,17 @@ pub trait Model: Layer {
         Self: Sized,
     {
         saving::load_weights(self, path.as_ref())
+    }
+
+    /// The same by the names of layers, or leaving out what does not fit; returns what was left out.
+    ///
+    /// # Errors
+    /// As [`Model::load_weights`].
+    fn load_weights_with(&self, path: impl AsRef<Path>, options: &saving::WeightOptions) -> Result<Vec<String>>
+    where
+        Self: Sized,
+    {
+        saving::load_weights_with(self, path.as_ref(), options)
     }
 }
 

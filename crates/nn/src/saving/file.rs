@@ -1,4 +1,4 @@
-//! `.keras` and `.weights.h5` files.
+//! `.keras` and `.weights.h5` files; where other files are read and written.
 //!
 //! Source: Keras 3.15.1, `keras.src.saving.saving_lib`.
 
@@ -7,12 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cornet_error::{Error, Limits, Result, err};
-use cornet_format_keras::{self as format, KerasFile, Metadata, Saved, WeightStore};
+use cornet_format_keras::{self as format, KerasFile, Metadata, Saved, WeightFile, WeightStore};
 use cornet_ops::Variable;
 use cornet_tensor::Array;
 use serde_json::Value;
 
 use super::config::Config;
+use super::legacy::{H5Options, WeightOptions};
 use crate::layers::weight::without_values;
 use crate::layers::{Adapter, Layer, layer_to_json};
 use crate::models::{BoxedModel, Functional, Model, Sequential};
@@ -44,6 +45,10 @@ impl LoadOptions {
     pub fn compile(mut self, compile: bool) -> Self {
         self.compile = compile;
         self
+    }
+
+    pub(super) fn compiles(&self) -> bool {
+        self.compile
     }
 
     /// What the file may take.
@@ -97,11 +102,15 @@ pub fn model_from_json(object: &Value, compile: bool) -> Result<BoxedModel> {
     Ok(model)
 }
 
-/// Saves a model as a `.keras` file, in one step or not at all.
+/// Saves a model as a `.keras` file, or under a name that ends with `.h5` or `.hdf5` as such a file, in one step or not
+/// at all.
 ///
 /// # Errors
 /// `invalid_state` for a model that is not built; `io`, `not_found`, `permission_denied`.
 pub fn save_model(model: &dyn Model, path: &Path) -> Result<()> {
+    if path.extension().is_some_and(|end| end == "h5" || end == "hdf5") {
+        return super::legacy::save_h5(model, path, &H5Options::default());
+    }
     let weights = weights_and_optimizer(model)?;
     let config = model_to_json(model)?;
     let mut assets = BTreeMap::new();
@@ -228,22 +237,27 @@ fn model_of(file: &KerasFile, options: &LoadOptions) -> Result<BoxedModel> {
         return Err(err!(UnsupportedFormat, "expected a model, found weights only")
             .help("make the model and load them into it with load_weights"));
     }
-    if file.legacy.is_some() {
-        return Err(err!(UnsupportedFormat, "expected a .keras file, found a model in the older .h5 format")
-            .help("open it with Keras and save it as .keras"));
+    if let Some(legacy) = &file.legacy {
+        return super::legacy::load(file, legacy, options);
     }
     let model = without_values(|| model_from_json(&file.config, options.compile))?;
     restore_assets(&model, "", &file.assets)?;
     if model.input_shapes().is_some() {
         restore(&model, "", &file.weights)?;
     }
-    if let Some(weight) = model.weights().iter().find(|w| !w.variable.is_initialized()) {
-        return Err(err!(Corrupt, "weight '{}': expected a value in the file, found none", weight.path()));
-    }
+    check_values(&model)?;
     if let (Some(compiled), Some(saved)) = (model.trainer().compiled(), file.weights.get("optimizer")) {
         restore_optimizer(&model, &compiled, saved)?;
     }
     Ok(model)
+}
+
+/// Fails if the file left a weight without a value.
+pub(super) fn check_values(model: &dyn Model) -> Result<()> {
+    match model.weights().iter().find(|w| !w.variable.is_initialized()) {
+        Some(w) => Err(err!(Corrupt, "weight '{}': expected a value in the file, found none", w.path())),
+        None => Ok(()),
+    }
 }
 
 /// Makes the optimizer's state and sets its variables: all of them, or count and rate alone if it had not been used.
@@ -258,17 +272,56 @@ fn restore_optimizer(model: &dyn Model, compiled: &Compiled, saved: &Saved) -> R
         .map_err(|e| e.help("load the model without compiling it, and compile it anew"))
 }
 
-/// Loads weights into a model from a `.weights.h5` or `.keras` file.
+/// Loads weights into a model from a `.weights.h5`, `.keras` or older `.h5` file.
 ///
 /// # Errors
 /// `not_found`, `io`, `corrupt` and their likes; `shape_mismatch` and `invalid_argument` for weights of another model.
 pub fn load_weights(model: &dyn Model, path: &Path) -> Result<()> {
+    load_weights_with(model, path, &WeightOptions::default()).map(|_| ())
+}
+
+/// The same with options; says which weights were left out.
+///
+/// # Errors
+/// As [`load_weights`]; `invalid_argument` for weights by name from a file that has them by path.
+pub fn load_weights_with(model: &dyn Model, path: &Path, options: &WeightOptions) -> Result<Vec<String>> {
     model.check_built()?;
-    let weights = format::read_weights(path, &Limits::default())?;
-    restore(model, "", &weights).map_err(|e| e.within(path.display().to_string()))
+    let place = |e: Error| e.within(path.display().to_string());
+    match format::read_weights_of_any(path, &Limits::default())? {
+        WeightFile::Paths(_) if options.by_name => Err(place(
+            err!(InvalidArgument, "by_name: expected a file of layers by name (.h5), found one of layers by path")
+                .help("load it without by_name; layers are found by their places in the model"),
+        )),
+        WeightFile::Paths(weights) => {
+            let mut left_out = Vec::new();
+            let skipped = options.skip_mismatch.then_some(&mut left_out);
+            restore_or_skip(model, "", &weights, skipped).map_err(place)?;
+            Ok(left_out)
+        }
+        WeightFile::Layers(file) => match &file.legacy {
+            Some(legacy) => super::legacy::load_weights(model, &file, legacy, options).map_err(place),
+            None => Err(place(err!(Internal, "an older file without layers"))),
+        },
+    }
 }
 
 fn restore(layer: &dyn Layer, path: &str, store: &WeightStore) -> Result<()> {
+    restore_or_skip(layer, path, store, None)
+}
+
+/// Gives layers their weights; with a list of what was left out, weights that do not fit are added to it.
+fn restore_or_skip(layer: &dyn Layer, path: &str, store: &WeightStore, mut skipped: Option<&mut Vec<String>>) -> Result<()> {
+    match (restore_own(layer, path, store), &mut skipped) {
+        (Err(error), Some(skipped)) => skipped.push(error.to_string()),
+        (result, _) => result?,
+    }
+    layer
+        .parts()
+        .iter()
+        .try_for_each(|(place, part)| restore_or_skip(&**part, &joined(path, place), store, skipped.as_deref_mut()))
+}
+
+fn restore_own(layer: &dyn Layer, path: &str, store: &WeightStore) -> Result<()> {
     let own: Vec<Variable> = layer.base().weights().iter().map(|w| w.variable.clone()).collect();
     match store.get(path) {
         Some(saved) => {
@@ -287,7 +340,7 @@ fn restore(layer: &dyn Layer, path: &str, store: &WeightStore) -> Result<()> {
         None if own.is_empty() => {}
         None => return Err(missing(layer, path)),
     }
-    layer.parts().iter().try_for_each(|(place, part)| restore(&**part, &joined(path, place), store))
+    Ok(())
 }
 
 fn missing(layer: &dyn Layer, path: &str) -> Error {

@@ -341,7 +341,8 @@ impl CompileOptions {
     /// # Errors
     /// `unsupported` for what Cornet does not have; `corrupt`.
     pub(crate) fn from_json(json: &Value) -> Result<Self> {
-        let mut options = match &json["optimizer"] {
+        let mut options = match json.get("optimizer").unwrap_or(&"rmsprop".into()) {
+            // Keras's default stands for one that is not there.
             Value::Null => Self { optimizer: None, wrong: None, ..Self::new("sgd") },
             optimizer => Self { optimizer: Some(OptimizerArg::from_json(optimizer)?), wrong: None, ..Self::new("sgd") },
         };

@@ -1,7 +1,9 @@
 //! Answers the cases of `python/models.py`: `model_cases FOLDER`.
 //!
-//! A case with `file` opens that model, predicts, and saves it under `to`. A case with `seed` makes a random model, around
-//! a layer of the class `class` if it names one, saves it under `to`, and answers with its inputs and predictions.
+//! A case with `file` opens that model, loads `weights` into it if it names them, predicts, and saves it under `to`. A
+//! case with `seed` makes a random model, around a layer of the class `class` if it names one, saves it under `to`, and
+//! answers with its inputs and predictions. With `optimizer` such a model is trained before it is saved. With `steps` a
+//! model that is compiled is trained for so many steps after it is saved, and the losses are answered.
 
 mod classes;
 
@@ -13,8 +15,8 @@ use cornet_cpu as _;
 use cornet_error::{Result, err, fail};
 use cornet_nn::layers::*;
 use cornet_nn::models::{BoxedModel, Functional, Model, Sequential, Symbol, Symbolic};
-use cornet_nn::saving::load_model;
-use cornet_nn::training::PredictOptions;
+use cornet_nn::saving::{H5Options, load_model, save_h5};
+use cornet_nn::training::{CompileOptions, PredictOptions};
 use cornet_tensor::Array;
 use serde_json::Value;
 
@@ -250,12 +252,46 @@ fn predict(model: &BoxedModel, inputs: Vec<Array>, to: &mut Answer) -> Result<()
     Ok(())
 }
 
-fn answer(case: &Value, arrays: &Arrays, to: &mut Answer) -> Result<()> {
+/// The losses of so many steps on one batch.
+fn train(model: &BoxedModel, inputs: &[Array], targets: &[Array], steps: u64) -> Result<Vec<f64>> {
+    let step = |_| {
+        model.reset_metrics()?;
+        let logs = match (inputs, targets) {
+            ([x], [y]) => model.train_on_batch(x, y)?,
+            ([x], ys) => model.train_on_batch(x, &ys.to_vec())?,
+            (xs, [y]) => model.train_on_batch(&xs.to_vec(), y)?,
+            (xs, ys) => model.train_on_batch(&xs.to_vec(), &ys.to_vec())?,
+        };
+        logs.get("loss").ok_or_else(|| err!(Internal, "a step without a loss"))
+    };
+    (0..steps).map(step).collect()
+}
+
+/// Predicts, saves, and goes on training if the case says so.
+fn show(case: &Value, model: &BoxedModel, inputs: &[Array], targets: &[Array], to: &mut Answer) -> Result<()> {
     let Some(path) = case["to"].as_str() else { fail!(InvalidArgument, "a case without a place to save at") };
+    predict(model, inputs.to_vec(), to)?;
+    match case["for_keras_2"].as_bool() {
+        Some(true) => save_h5(model, Path::new(path), &H5Options::new().for_keras_2(true))?,
+        _ => model.save(path)?,
+    }
+    if let Some(weights) = case["weights_to"].as_str() {
+        model.save_weights(weights)?;
+    }
+    if let (Some(steps), true) = (case["steps"].as_u64(), model.optimizer().is_some()) {
+        to.facts.insert("losses".into(), train(model, inputs, targets, steps)?.into());
+    }
+    Ok(())
+}
+
+fn answer(case: &Value, arrays: &Arrays, to: &mut Answer) -> Result<()> {
     if let Some(file) = case["file"].as_str() {
         let model = load_model(file)?;
-        predict(&model, arrays.list(&case["inputs"])?, to)?;
-        return model.save(path);
+        if let Some(weights) = case["weights"].as_str() {
+            randomize(&mut Random(1), &model)?;
+            model.load_weights(weights)?;
+        }
+        return show(case, &model, &arrays.list(&case["inputs"])?, &arrays.list(&case["targets"])?, to);
     }
     let seed = case["seed"].as_u64().ok_or_else(|| err!(InvalidArgument, "a case without file or seed"))?;
     let mut r = Random(seed);
@@ -272,8 +308,19 @@ fn answer(case: &Value, arrays: &Arrays, to: &mut Answer) -> Result<()> {
     };
     randomize(&mut r, &model)?;
     to.arrays.extend(inputs.iter().enumerate().map(|(i, x)| (format!("input {i}"), x.clone())));
-    predict(&model, inputs, to)?;
-    model.save(path)
+    let mut targets = Vec::new();
+    if let Some(optimizer) = case["optimizer"].as_str() {
+        let mut outputs = Answer::default();
+        predict(&model, inputs.clone(), &mut outputs)?;
+        for (i, (_, y)) in outputs.arrays.iter().enumerate() {
+            let target = Array::from_vec(r.floats(y.elements()), y.shape().clone())?;
+            to.arrays.push((format!("target {i}"), target.clone()));
+            targets.push(target);
+        }
+        model.compile_with(CompileOptions::new(optimizer).loss("mse").run_eagerly(true))?;
+        train(&model, &inputs, &targets, 2)?;
+    }
+    show(case, &model, &inputs, &targets, to)
 }
 
 fn main() -> Result<()> {
