@@ -83,7 +83,8 @@ impl<'a> Tree<'a> {
         let (node_size, record_size, depth) = (u64::from(fields.u32()?), usize::from(fields.u16()?), fields.u16()?);
         fields.skip(2)?;
         let root = input.address(&mut fields)?;
-        let rest = input.read(address.saturating_add(16 + input.offset_size() as u64), 2 + input.length_size() as u64)?;
+        let rest =
+            input.read(address.saturating_add(16 + input.offset_size() as u64), 2 + input.length_size() as u64)?;
         let mut fields = Fields::new(&rest);
         let (root_records, total) = (fields.u16()?, input.length(&mut fields)?);
         if version != 0 || depth > LEVELS_MAX || record_size == 0 || node_size < 10 + record_size as u64 {
@@ -192,8 +193,11 @@ impl<'a> Heap<'a> {
             return Err(corrupt(format!("HDF5 heap: expected version 0, found {version}")));
         }
         if filters != 0 {
-            return Err(err!(UnsupportedFormat, "HDF5 heap: expected names and attributes as they are, found them filtered")
-                .help("write the file with h5py's defaults"));
+            return Err(err!(
+                UnsupportedFormat,
+                "HDF5 heap: expected names and attributes as they are, found them filtered"
+            )
+            .help("write the file with h5py's defaults"));
         }
         let managed_max = u64::from(fields.u32()?);
         fields.skip(l)?;
@@ -308,7 +312,8 @@ impl<'a> Heap<'a> {
     fn huge(&self, mut id: Fields<'_>) -> Result<Vec<u8>> {
         let (o, l) = (self.input.offset_size(), self.input.length_size());
         if self.id_size > o + l {
-            let address = self.input.address(&mut id)?.ok_or_else(|| corrupt("HDF5 heap: an object that is nowhere"))?;
+            let address =
+                self.input.address(&mut id)?.ok_or_else(|| corrupt("HDF5 heap: an object that is nowhere"))?;
             let length = self.input.length(&mut id)?;
             return self.input.read(address, length);
         }

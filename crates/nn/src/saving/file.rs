@@ -310,7 +310,12 @@ fn restore(layer: &dyn Layer, path: &str, store: &WeightStore) -> Result<()> {
 }
 
 /// Gives layers their weights; with a list of what was left out, weights that do not fit are added to it.
-fn restore_or_skip(layer: &dyn Layer, path: &str, store: &WeightStore, mut skipped: Option<&mut Vec<String>>) -> Result<()> {
+fn restore_or_skip(
+    layer: &dyn Layer,
+    path: &str,
+    store: &WeightStore,
+    mut skipped: Option<&mut Vec<String>>,
+) -> Result<()> {
     match (restore_own(layer, path, store), &mut skipped) {
         (Err(error), Some(skipped)) => skipped.push(error.to_string()),
         (result, _) => result?,

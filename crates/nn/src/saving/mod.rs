@@ -6,9 +6,9 @@ mod legacy;
 mod program;
 
 pub use file::{
-    LoadOptions, load_model, load_model_from_bytes, load_model_with, load_weights, load_weights_with, model_from_json, model_to_json,
-    save_model, save_weights,
+    LoadOptions, load_model, load_model_from_bytes, load_model_with, load_weights, load_weights_with, model_from_json,
+    model_to_json, save_model, save_weights,
 };
-pub use legacy::{H5Options, WeightOptions, save_h5};
 pub(crate) use file::{assign, restore_weights_and_optimizer, values, weights_and_optimizer};
+pub use legacy::{H5Options, WeightOptions, save_h5};
 pub use program::ModelProgram;

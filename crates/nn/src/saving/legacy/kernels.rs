@@ -33,7 +33,8 @@ pub(super) fn joined(saved: &[(String, Array)]) -> Result<Vec<Array>> {
             continue;
         };
         for kind in 0..3 {
-            let parts: Vec<Tensor> = order.iter().map(|gate| Tensor::from(saved[at + 3 * gate + kind].1.clone())).collect();
+            let parts: Vec<Tensor> =
+                order.iter().map(|gate| Tensor::from(saved[at + 3 * gate + kind].1.clone())).collect();
             arrays.push(Tensor::concat(&parts.iter().collect::<Vec<_>>(), -1).array()?);
         }
         at += 3 * gates.len();
@@ -149,7 +150,8 @@ fn recurrent(targets: &[Target], values: &mut [Array]) -> Result<()> {
             "GRUCell" => 3,
             _ => continue,
         };
-        let is_whole = |offset: usize| Arc::ptr_eq(&targets[at + offset].owner, owner) && targets[at + offset].place == offset;
+        let is_whole =
+            |offset: usize| Arc::ptr_eq(&targets[at + offset].owner, owner) && targets[at + offset].place == offset;
         if !(0..3).all(is_whole) || values.len() < at + 3 {
             continue;
         }
@@ -162,9 +164,8 @@ fn recurrent(targets: &[Target], values: &mut [Array]) -> Result<()> {
         if !is_of_library {
             continue;
         }
-        values[at] = by_gate(&values[at], gates, |gate, rows, columns| {
-            gate.reshape([columns, rows]).transpose(&[1, 0])
-        })?;
+        values[at] =
+            by_gate(&values[at], gates, |gate, rows, columns| gate.reshape([columns, rows]).transpose(&[1, 0]))?;
         values[at + 1] = by_gate(&values[at + 1], gates, |gate, _, _| gate.transpose(&[1, 0]))?;
         let halves = Tensor::from(bias).reshape([2, expected.elements() / if gates == 3 { 2 } else { 1 }]);
         values[at + 2] = if gates == 4 { halves.sum(&[0], false).array()? } else { halves.array()? };

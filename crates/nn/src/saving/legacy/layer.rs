@@ -129,7 +129,8 @@ impl Translator {
         let name = config.get("name").or(object.get("name")).cloned().unwrap_or(Value::Null);
         let place = || name.as_str().unwrap_or("unnamed").to_owned();
         let refuse = |what: &str, help: &str| {
-            Err(err!(Unsupported, "layer '{}': {what} of an older Keras, which Cornet does not have", place()).help(help))
+            Err(err!(Unsupported, "layer '{}': {what} of an older Keras, which Cornet does not have", place())
+                .help(help))
         };
         match class {
             "InputLayer" => return Ok(self.entry(&config)),

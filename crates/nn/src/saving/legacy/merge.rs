@@ -12,8 +12,11 @@ impl Translator {
         let place = name.as_str().unwrap_or("merge").to_owned();
         let is_code = ["mode_type", "output_shape_type", "output_mask_type"];
         if is_code.iter().any(|key| config.get(*key).is_some_and(|kind| kind != "raw")) {
-            return Err(err!(Unsafe, "layer '{place}': a Merge with a function is Python code, which Cornet does not run")
-                .help("make the model anew with a layer in its place"));
+            return Err(err!(
+                Unsafe,
+                "layer '{place}': a Merge with a function is Python code, which Cornet does not run"
+            )
+            .help("make the model anew with a layer in its place"));
         }
         let mut arguments = Map::new();
         arguments.insert("name".into(), name.clone());
@@ -31,15 +34,24 @@ impl Translator {
                 "Dot"
             }
             mode => {
-                return Err(err!(Unsupported, "layer '{place}': expected a mode of sum, mul, ave, max, concat or dot, found '{mode}'")
-                    .help("make the model anew with a layer in its place"));
+                return Err(err!(
+                    Unsupported,
+                    "layer '{place}': expected a mode of sum, mul, ave, max, concat or dot, found '{mode}'"
+                )
+                .help("make the model anew with a layer in its place"));
             }
         };
         Ok(json!({"module": "keras.layers", "class_name": class, "config": arguments, "registered_name": null}))
     }
 
     /// A sequence that begins with a `Merge` of other models: a functional model, whose inputs are theirs.
-    pub(super) fn merged_sequential(&self, merge: &Value, rest: &[Value], config: &Value, depth: usize) -> Result<Value> {
+    pub(super) fn merged_sequential(
+        &self,
+        merge: &Value,
+        rest: &[Value],
+        config: &Value,
+        depth: usize,
+    ) -> Result<Value> {
         let Some(branches) = merge["config"]["layers"].as_array() else {
             fail!(Corrupt, "Merge: expected a list of models, found {}", brief(&merge["config"]["layers"]));
         };
@@ -80,7 +92,8 @@ impl Translator {
             last = name.to_owned();
         }
         // A functional model's output is counted from 1 where a functional model gives it.
-        let is_functional = rest.last().is_some_and(|layer| super::model::FUNCTIONAL.iter().any(|c| layer["class_name"] == *c));
+        let is_functional =
+            rest.last().is_some_and(|layer| super::model::FUNCTIONAL.iter().any(|c| layer["class_name"] == *c));
         let mut made = Map::new();
         if let Some(name) = config.get("name") {
             made.insert("name".into(), name.clone());

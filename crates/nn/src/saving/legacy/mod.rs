@@ -60,8 +60,11 @@ pub(super) fn load(file: &KerasFile, legacy: &Legacy, options: &LoadOptions) -> 
     if model.input_shapes().is_some() {
         weights::load(&model, legacy, origin, &WeightOptions::default())?;
     } else if legacy.layers.iter().any(|layer| !layer.weights.is_empty()) {
-        return Err(err!(UnsupportedFormat, "expected a model that says what shape its inputs have, found one that does not")
-            .help("make the model anew with Input, and load the file's weights into it"));
+        return Err(err!(
+            UnsupportedFormat,
+            "expected a model that says what shape its inputs have, found one that does not"
+        )
+        .help("make the model anew with Input, and load the file's weights into it"));
     }
     check_values(&model)?;
     if options.compiles() && legacy.training_config.is_object() {
@@ -76,6 +79,11 @@ pub(super) fn load(file: &KerasFile, legacy: &Legacy, options: &LoadOptions) -> 
 }
 
 /// Loads the weights of an older file; says what was left out.
-pub(super) fn load_weights(model: &dyn Model, file: &KerasFile, legacy: &Legacy, options: &WeightOptions) -> Result<Vec<String>> {
+pub(super) fn load_weights(
+    model: &dyn Model,
+    file: &KerasFile,
+    legacy: &Legacy,
+    options: &WeightOptions,
+) -> Result<Vec<String>> {
     weights::load(model, legacy, origin(file, legacy), options)
 }

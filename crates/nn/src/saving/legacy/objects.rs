@@ -105,7 +105,9 @@ fn constraint(value: Value) -> Value {
         return with_plain_config(value);
     };
     let mut config = Map::new();
-    for (from, to) in [("m", "max_value"), ("low", "min_value"), ("high", "max_value"), ("rate", "rate"), ("axis", "axis")] {
+    for (from, to) in
+        [("m", "max_value"), ("low", "min_value"), ("high", "max_value"), ("rate", "rate"), ("axis", "axis")]
+    {
         if let Some(found) = object.get(from) {
             config.insert(to.into(), plain(found.clone()));
         }
@@ -138,8 +140,16 @@ mod tests {
         for (key, older, newer) in [
             ("activation", json!("hard_sigmoid"), json!(OLDER_HARD_SIGMOID)),
             ("recurrent_activation", json!("tanh"), json!("tanh")),
-            ("W_regularizer", json!({"name": "WeightRegularizer", "l1": 0.0, "l2": 0.5}), json!({"class_name": "L1L2", "config": {"l1": 0.0, "l2": 0.5}})),
-            ("kernel_constraint", json!({"name": "maxnorm", "m": 2, "axis": 0}), json!({"class_name": "MaxNorm", "config": {"max_value": 2, "axis": 0}})),
+            (
+                "W_regularizer",
+                json!({"name": "WeightRegularizer", "l1": 0.0, "l2": 0.5}),
+                json!({"class_name": "L1L2", "config": {"l1": 0.0, "l2": 0.5}}),
+            ),
+            (
+                "kernel_constraint",
+                json!({"name": "maxnorm", "m": 2, "axis": 0}),
+                json!({"class_name": "MaxNorm", "config": {"max_value": 2, "axis": 0}}),
+            ),
             (
                 "kernel_initializer",
                 json!({"class_name": "VarianceScaling", "config": {"scale": 1.0, "distribution": "normal", "dtype": "float32"}}),

@@ -25,20 +25,25 @@ pub(super) fn restore(model: &dyn Model, compiled: &Compiled, legacy: &Legacy, g
     if generation == Generation::Three {
         let fits = saved.len() == variables.len() && variables.iter().zip(&saved).all(|(v, a)| v.shape() == a.shape());
         if fits {
-            variables.iter().zip(saved).try_for_each(|(variable, array)| variable.set(array.cast(variable.dtype())?))?;
+            variables
+                .iter()
+                .zip(saved)
+                .try_for_each(|(variable, array)| variable.set(array.cast(variable.dtype())?))?;
         }
         return Ok(());
     }
     let first = legacy.optimizer.first().filter(|(_, array)| array.shape().rank() == 0);
     let steps = first.map(|(_, array)| (*array).clone());
-    let groups: Vec<usize> = weights.first().map_or_else(Vec::new, |w| optimizer.slots(w).iter().map(|g| g.len()).collect());
+    let groups: Vec<usize> =
+        weights.first().map_or_else(Vec::new, |w| optimizer.slots(w).iter().map(|g| g.len()).collect());
     let kinds: usize = groups.iter().sum();
     let (slots, count) = (&variables[variables.len().saturating_sub(kinds * weights.len())..], weights.len());
     // Nadam multiplies momenta of all steps so far, which older files do not say in the same way.
     if kinds * count + scalars(&variables) != variables.len() {
         return Ok(());
     }
-    let is_alternating = legacy.optimizer.iter().any(|(name, _)| name.split('/').nth(1).is_some_and(|part| part == "m" || part == "v"));
+    let is_alternating =
+        legacy.optimizer.iter().any(|(name, _)| name.split('/').nth(1).is_some_and(|part| part == "m" || part == "v"));
     let of_slots = &saved[saved.len().min(usize::from(steps.is_some()))..];
     let Some(found) = arranged(of_slots, &groups, count, is_alternating) else { return Ok(()) };
     if slots.iter().zip(&found).any(|(slot, array)| slot.shape() != array.shape()) {
@@ -53,7 +58,11 @@ pub(super) fn restore(model: &dyn Model, compiled: &Compiled, legacy: &Legacy, g
 
 /// How many variables belong to no weight: the count of steps and the learning rate, if it is no schedule.
 fn scalars(variables: &[Variable]) -> usize {
-    variables.iter().take(2).filter(|v| v.shape().rank() == 0 && (v.name().ends_with("iteration") || v.name().ends_with("learning_rate"))).count()
+    variables
+        .iter()
+        .take(2)
+        .filter(|v| v.shape().rank() == 0 && (v.name().ends_with("iteration") || v.name().ends_with("learning_rate")))
+        .count()
 }
 
 /// The state in today's order: kinds of a group alternate weight by weight, groups follow each other. Older files have

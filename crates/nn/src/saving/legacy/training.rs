@@ -108,6 +108,9 @@ mod tests {
         assert_eq!(newer["loss"], "kl_divergence");
         assert_eq!(newer["metrics"], json!(["accuracy"]));
         let schedule = json!({"class_name": "InverseTimeDecay", "config": {"initial_learning_rate": 0.5, "decay_steps": 1, "decay_rate": 0.25}});
-        assert_eq!(newer["optimizer"], json!({"class_name": "RMSprop", "config": {"rho": 0.9, "learning_rate": schedule}}));
+        assert_eq!(
+            newer["optimizer"],
+            json!({"class_name": "RMSprop", "config": {"rho": 0.9, "learning_rate": schedule}})
+        );
     }
 }

@@ -157,10 +157,15 @@ fn by_order<'a>(model: &dyn Model, legacy: &'a Legacy) -> Result<Pairs<'a>> {
         spread_out.retain(|layer| has_weights(&**layer));
         if spread_out.len() != saved.len() {
             let names: Vec<&str> = saved.iter().map(|saved| saved.name.as_str()).collect();
-            return Err(err!(InvalidArgument, "weights: expected {} layers with weights, found {}", layers.len(), saved.len())
-                .operand("in the file", names.join(", "))
-                .operand("in the model", layers.iter().map(|layer| layer.name()).collect::<Vec<_>>().join(", "))
-                .help("the file belongs to another model; load by name what the two have in common"));
+            return Err(err!(
+                InvalidArgument,
+                "weights: expected {} layers with weights, found {}",
+                layers.len(),
+                saved.len()
+            )
+            .operand("in the file", names.join(", "))
+            .operand("in the model", layers.iter().map(|layer| layer.name()).collect::<Vec<_>>().join(", "))
+            .help("the file belongs to another model; load by name what the two have in common"));
         }
         layers = spread_out;
     }

@@ -150,7 +150,8 @@ impl Writer {
         let mut made = Map::new();
         let is_recurrent = config.contains_key("recurrent_dropout");
         for (key, value) in config {
-            let is_new = value.is_null() && (NEW_WITHOUT_EFFECT.contains(&key.as_str()) || key == "seed" && is_recurrent)
+            let is_new = value.is_null()
+                && (NEW_WITHOUT_EFFECT.contains(&key.as_str()) || key == "seed" && is_recurrent)
                 || *value == json!(false) && NEW_SWITCHES.contains(&key.as_str());
             if is_new {
                 continue;
