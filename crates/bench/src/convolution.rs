@@ -2,14 +2,14 @@
 
 use cornet_cpu::with_threads;
 use cornet_error::Result;
-use cornet_kernels::peak::fma_peak_gflops;
+use cornet_kernels::peak::fma_gflops;
 use cornet_ops::nn::ConvOptions;
 use cornet_ops::nn::geometry::Padding;
 use cornet_ops::{GradientTape, Tensor, Type};
 use cornet_runtime::Concrete;
 use cornet_tensor::DType;
 
-use crate::timer::{fastest_run, values};
+use crate::timer::{measured, values};
 use crate::{Line, Sink, thread_counts};
 
 /// Batch, rows and columns, channels in and out.
@@ -61,11 +61,11 @@ fn measure([batch, size, channels]: [usize; 3], pass: Pass, pass_name: &str, thr
     let function = Concrete::trace("convolution", &types, |x| body(pass, x))?;
     let arrays = shapes.iter().map(|s| values(s)).collect::<Result<Vec<_>>>()?;
     let arguments: Vec<_> = arrays.iter().collect();
-    let peak = fma_peak_gflops(threads);
-    let seconds = with_threads(threads, || fastest_run(&function, &arguments))?;
-    let gflops = flops(batch, size, channels) / seconds / 1e9;
+    let flops = flops(batch, size, channels);
+    let share = with_threads(threads, || measured(&function, &arguments, flops, fma_gflops))?;
+    let gflops = flops / share.seconds / 1e9;
     let name = format!("conv_{pass_name}_b{batch}_{size}x{size}_c{channels}");
-    Ok(Line::of_step(name, threads, seconds, batch).beside(gflops, "GFLOP/s", peak))
+    Ok(Line::of_step(name, threads, share.seconds, batch).beside(gflops, "GFLOP/s", share.of_ceiling))
 }
 
 /// Two for each multiply-add that meets the image: those on padding are not counted.

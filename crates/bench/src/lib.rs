@@ -1,7 +1,7 @@
 //! The workloads that `cornet bench` times, each beside the machine's ceilings where it has one.
 //!
-//! Ceilings ([`cornet_kernels::peak`]) are measured in the same run, just before the figure they stand beside and with
-//! the same number of threads: a share of the peak says something on a busy machine too.
+//! Ceilings ([`cornet_kernels::peak`]) are measured before and after each round of the figure they stand beside, on the
+//! same threads: a share of the peak says something on a busy machine too, and where the clock rises and falls.
 
 mod convolution;
 mod elementwise;

@@ -17,7 +17,7 @@ pub struct Line {
     pub rate: Option<f64>,
     /// `GFLOP/s` or `GB/s`.
     pub unit: &'static str,
-    /// 100 times the rate by the ceiling measured just before.
+    /// 100 times the share of the ceiling, measured around each round: the median of the rounds.
     pub percent_of_peak: Option<f64>,
 }
 
@@ -35,10 +35,10 @@ impl Line {
         }
     }
 
-    /// The same beside a ceiling in the same unit.
+    /// The same with the rate, and its share of a ceiling.
     #[must_use]
-    pub fn beside(self, rate: f64, unit: &'static str, peak: f64) -> Self {
-        Self { rate: Some(rate), unit, percent_of_peak: Some(100.0 * rate / peak), ..self }
+    pub fn beside(self, rate: f64, unit: &'static str, share: f64) -> Self {
+        Self { rate: Some(rate), unit, percent_of_peak: Some(100.0 * share), ..self }
     }
 }
 
@@ -61,7 +61,7 @@ mod tests {
     fn a_line_keeps_the_form_that_programs_read() {
         let line = Line::of_step("mlp", 2, 0.000_25, 32);
         assert_eq!(line.to_string(), "mlp backend=cornet step_ms=0.250 items_per_s=128000 threads=2");
-        let line = Line::of_step("gemm_1024", 1, 0.02, 1).beside(107.37, "GFLOP/s", 120.0);
+        let line = Line::of_step("gemm_1024", 1, 0.02, 1).beside(107.37, "GFLOP/s", 0.8945);
         let end = "threads=1 rate=107.4 unit=GFLOP/s percent_of_peak=89";
         assert_eq!(line.to_string(), format!("gemm_1024 backend=cornet step_ms=20.000 items_per_s=50 {end}"));
     }

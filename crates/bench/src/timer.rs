@@ -1,32 +1,20 @@
 //! Timing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cornet_error::Result;
+use cornet_kernels::peak::Share;
 use cornet_runtime::Concrete;
 use cornet_tensor::Array;
 
-/// A figure is the best round within this time.
+/// New rounds of a figure begin within this time.
 const TIME_A_FIGURE: Duration = Duration::from_millis(400);
-/// Rounds below this are repeated within one measurement, since the clock is not that fine.
-const ROUND_MIN_S: f64 = 200e-6;
-
-/// Seconds of the fastest run of a compiled function, its memory laid out before.
-pub fn fastest_run(function: &Concrete, arguments: &[&Array]) -> Result<f64> {
+/// How fast a compiled function runs, its memory laid out before, on the threads of the current pool.
+///
+/// See [`Share::of`].
+pub fn measured(function: &Concrete, arguments: &[&Array], amount: f64, ceiling: impl Fn() -> f64) -> Result<Share> {
     let mut results = Vec::new();
-    function.run(arguments, &mut results)?;
-    let start = Instant::now();
-    function.run(arguments, &mut results)?;
-    let repeats = (ROUND_MIN_S / start.elapsed().as_secs_f64()).ceil().clamp(1.0, 10_000.0) as u32;
-    let (begin, mut best) = (Instant::now(), f64::MAX);
-    while begin.elapsed() < TIME_A_FIGURE {
-        let round = Instant::now();
-        for _ in 0..repeats {
-            function.run(arguments, &mut results)?;
-        }
-        best = best.min(round.elapsed().as_secs_f64() / f64::from(repeats));
-    }
-    Ok(best)
+    Share::of(amount, TIME_A_FIGURE, ceiling, || function.run(arguments, &mut results))
 }
 
 /// An array of that shape with small values, the same at every call.

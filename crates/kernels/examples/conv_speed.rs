@@ -1,11 +1,12 @@
-//! Rates of the three passes of convolutions, in GFLOP/s and as a share of the multiply-add peak measured just before.
+//! Rates of the three passes of convolutions, in GFLOP/s and as a share of the multiply-add peak measured around each round.
 //!
 //! `cargo run --release -p cornet-kernels --example conv_speed [THREADS ...] [only=TEXT]`
 
 use cornet_kernels::conv::{self, ConvGeometry};
 use cornet_kernels::gemm::Epilogue;
-use cornet_kernels::peak::fma_peak_gflops;
-use std::time::{Duration, Instant};
+use cornet_kernels::peak::{Share, fma_gflops};
+use std::convert::Infallible;
+use std::time::Duration;
 
 /// Each figure is the best of the rounds that fit this time.
 const TIME_A_FIGURE: Duration = Duration::from_millis(150);
@@ -36,20 +37,14 @@ fn shapes() -> Vec<(&'static str, ConvGeometry)> {
     ]
 }
 
-fn best(mut work: impl FnMut()) -> f64 {
-    work();
-    let (start, mut best) = (Instant::now(), f64::MAX);
-    while start.elapsed() < TIME_A_FIGURE {
-        let round = Instant::now();
+fn rate(g: &ConvGeometry, mut work: impl FnMut()) {
+    let work = || -> Result<(), Infallible> {
         work();
-        best = best.min(round.elapsed().as_secs_f64());
-    }
-    best
-}
-
-fn rate(g: &ConvGeometry, peak: f64, seconds: f64) {
-    let rate = g.flops() / seconds / 1e9;
-    print!("  {:8.3} ms {rate:6.1} {:4.0}%", seconds * 1e3, 100.0 * rate / peak);
+        Ok(())
+    };
+    let Ok(share) = Share::of(g.flops(), TIME_A_FIGURE, fma_gflops, work);
+    let rate = g.flops() / share.seconds / 1e9;
+    print!("  {:8.3} ms {rate:6.1} {:4.0}%", share.seconds * 1e3, 100.0 * share.of_ceiling);
 }
 
 /// Numbers on a cache line of their own, as an arena would hand them out.
@@ -67,7 +62,7 @@ impl Aligned {
     }
 }
 
-fn measure(name: &str, g: &ConvGeometry, peak: f64) {
+fn measure(name: &str, g: &ConvGeometry) {
     let (x, w, y) =
         (&mut Aligned::new(g.input_len()), &mut Aligned::new(g.filter_len()), &mut Aligned::new(g.output_len()));
     let (x, w, y) = (x.get(g.input_len()), w.get(g.filter_len()), y.get(g.output_len()));
@@ -76,9 +71,9 @@ fn measure(name: &str, g: &ConvGeometry, peak: f64) {
         [conv::forward_scratch_len(g), conv::input_gradient_scratch_len(g), conv::filter_gradient_scratch_len(g)];
     let mut scratch = vec![0.0; lens.into_iter().max().unwrap_or(0)];
     print!("{name} {:7.1} MFLOP", g.flops() / 1e6);
-    rate(g, peak, best(|| conv::forward(g, x, w, y, Epilogue::BiasRelu(&bias), &mut scratch)));
-    rate(g, peak, best(|| conv::input_gradient(g, y, w, x, Epilogue::None, &mut scratch)));
-    rate(g, peak, best(|| conv::filter_gradient(g, x, y, w, &mut scratch)));
+    rate(g, || conv::forward(g, x, w, y, Epilogue::BiasRelu(&bias), &mut scratch));
+    rate(g, || conv::input_gradient(g, y, w, x, Epilogue::None, &mut scratch));
+    rate(g, || conv::filter_gradient(g, x, y, w, &mut scratch));
     println!();
 }
 
@@ -93,8 +88,7 @@ fn main() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         println!("{threads} thread(s): forward, input gradient, filter gradient: time, GFLOP/s, share of the peak");
         for (name, g) in shapes().into_iter().filter(|(name, _)| name.contains(only)) {
-            let peak = fma_peak_gflops(threads);
-            pool.install(|| measure(name, &g, peak));
+            pool.install(|| measure(name, &g));
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Rates of matrix products, in GFLOP/s and as a share of the multiply-add peak measured just before.
+//! Rates of matrix products, in GFLOP/s and as a share of the multiply-add peak measured around each round.
 //!
 //! `cargo run --release -p cornet-kernels --example gemm_speed [THREADS ...]`
 
 use cornet_kernels::gemm::{Epilogue, Gemm, gemm};
-use cornet_kernels::peak::fma_peak_gflops;
-use std::time::{Duration, Instant};
+use cornet_kernels::peak::{Share, fma_gflops};
+use std::convert::Infallible;
+use std::time::Duration;
 
 /// Each figure is the best of the rounds that fit this time.
 const TIME_A_FIGURE: Duration = Duration::from_millis(100);
@@ -25,23 +26,19 @@ const SHAPES: [(usize, usize, usize); 13] = [
     (1, 1024, 1024),
 ];
 
-fn best(g: &Gemm) -> f64 {
+fn measure(g: &Gemm) -> Share {
     let values = |len: usize| -> Vec<f32> { (0..len + 16).map(|i| (i % 7) as f32 * 0.25 - 0.75).collect() };
     let (a, b, mut c) = (values(g.m * g.k), values(g.k * g.n), values(g.m * g.n));
     let start = |v: &[f32]| v.as_ptr().align_offset(64).min(16);
     let (a, b) = (&a[start(&a)..], &b[start(&b)..]);
     let at = start(&c);
     let c = &mut c[at..];
-    let rounds = (2e6 / g.flops()).ceil() as usize;
-    let (begin, mut best) = (Instant::now(), f64::MAX);
-    while begin.elapsed() < TIME_A_FIGURE {
-        let round = Instant::now();
-        for _ in 0..rounds {
-            gemm(g, 1.0, a, b, 0.0, c, Epilogue::None);
-        }
-        best = best.min(round.elapsed().as_secs_f64() / rounds as f64);
-    }
-    best
+    let work = || -> Result<(), Infallible> {
+        gemm(g, 1.0, a, b, 0.0, c, Epilogue::None);
+        Ok(())
+    };
+    let Ok(share) = Share::of(g.flops(), TIME_A_FIGURE, fma_gflops, work);
+    share
 }
 
 fn main() {
@@ -53,11 +50,10 @@ fn main() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         println!("{threads} thread(s), m n k: A·B, Aᵀ·B, A·Bᵀ: GFLOP/s, share of the peak");
         for (m, n, k) in SHAPES {
-            let peak = fma_peak_gflops(threads);
             print!("{m:5} {n:5} {k:5}");
             for g in [Gemm::row_major(m, n, k), Gemm::transposed_a(m, n, k), Gemm::transposed_b(m, n, k)] {
-                let rate = g.flops() / pool.install(|| best(&g)) / 1e9;
-                print!("  {rate:7.1} {:4.0}%", 100.0 * rate / peak);
+                let share = pool.install(|| measure(&g));
+                print!("  {:7.1} {:4.0}%", g.flops() / share.seconds / 1e9, 100.0 * share.of_ceiling);
             }
             println!();
         }

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p cornet-kernels --example pool_speed [THREADS ...]`
 
-use cornet_kernels::peak::copy_gb_per_s;
+use cornet_kernels::peak::Copy;
 use cornet_kernels::pool::{self as pooling, Divisor, PoolGeometry};
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ fn main() {
     }
     for threads in counts {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        let copy = copy_gb_per_s(threads);
+        let copy = pool.install(|| Copy::new(64 << 20).gb_per_s());
         println!("{threads} thread(s), copy {copy:.1} GB/s: maximum, its gradient, average, its gradient");
         for (name, g) in shapes() {
             pool.install(|| measure(name, &g));
