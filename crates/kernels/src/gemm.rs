@@ -372,7 +372,7 @@ impl<'a, T: Float> Product<'a, T> {
             let count = bottom - top;
             // SAFETY: the caller's contract; every pointer stays inside its matrix or buffer.
             unsafe {
-                let a_step = self.tile_of_a([top, bottom], depth, across, a_buffer, &mut a_rows);
+                let (a_step, adjacent) = self.tile_of_a([top, bottom], depth, across, a_buffer, &mut a_rows);
                 let mut left = cols[0];
                 while left < cols[1] {
                     let n = self.tiles.step(cols[1] - left);
@@ -394,14 +394,15 @@ impl<'a, T: Float> Product<'a, T> {
                         cols: n,
                         finish: self.finish(depth, left),
                     };
-                    self.run(tile, top, left);
+                    self.run(tile, adjacent, top, left);
                     left += n;
                 }
             }
         }
     }
 
-    /// Where the rows of a tile of `A` begin, packed when its columns are contiguous or nothing is; returns their step.
+    /// Where the rows of a tile of `A` begin, packed when its columns are contiguous or nothing is; returns their step and
+    /// whether they lie side by side.
     ///
     /// # Safety
     /// As [`Product::slab`].
@@ -412,7 +413,7 @@ impl<'a, T: Float> Product<'a, T> {
         panels: usize,
         buffer: *mut T,
         a_rows: &mut [*const T; MAX_ROWS],
-    ) -> isize {
+    ) -> (isize, bool) {
         let [rs, cs] = self.g.a;
         let (count, k) = (bottom - top, depth[1] - depth[0]);
         // SAFETY: the caller's contract.
@@ -431,7 +432,7 @@ impl<'a, T: Float> Product<'a, T> {
             for (r, row) in a_rows.iter_mut().enumerate().take(count) {
                 *row = if pack { buffer.add(r) } else { from.add(r * rs) };
             }
-            if pack { A_STEP as isize } else { cs as isize }
+            if pack { (A_STEP as isize, true) } else { (cs as isize, rs == 1) }
         }
     }
 
@@ -453,11 +454,11 @@ impl<'a, T: Float> Product<'a, T> {
     ///
     /// # Safety
     /// As [`Product::slab`].
-    unsafe fn run(&self, tile: Tile<'_, T>, top: usize, left: usize) {
+    unsafe fn run(&self, tile: Tile<'_, T>, adjacent: bool, top: usize, left: usize) {
         let [rs, cs] = self.g.c;
         let (count, n) = (tile.a.len(), tile.cols);
         let mut c_rows = [std::ptr::null_mut(); MAX_ROWS];
-        let kernel = self.tiles.pick(count, n);
+        let kernel = self.tiles.pick_for(adjacent, count, n);
         // SAFETY: the caller's contract.
         unsafe {
             let c = self.c.add(top * rs + left * cs);

@@ -72,6 +72,8 @@ pub(crate) struct Tiles<E: 'static> {
     pub lanes: usize,
     /// `wide[r - 1]`: `r` rows by exactly two vectors.
     wide: &'static [TileFn<E>],
+    /// The same where each row's pointer is one element past the last: no pointers are read in the loop.
+    adjacent: &'static [TileFn<E>],
     /// `narrow[r - 1]`: `r` rows by exactly one vector.
     narrow: &'static [TileFn<E>],
     /// `part[r - 1]`: `r` rows by the first columns of one vector.
@@ -109,6 +111,13 @@ impl<E> Tiles<E> {
             debug_assert!(cols < self.lanes);
             self.part[rows - 1]
         }
+    }
+
+    /// [`Tiles::pick`] for a tile whose rows are `adjacent`: elements of one step lie side by side, and rows have the
+    /// same pointers in all segments.
+    #[inline]
+    pub fn pick_for(&self, adjacent: bool, rows: usize, cols: usize) -> TileFn<E> {
+        if adjacent && cols == 2 * self.lanes { self.adjacent[rows - 1] } else { self.pick(rows, cols) }
     }
 
     /// How many of `cols` remaining columns the next tile takes.
@@ -200,11 +209,12 @@ impl sealed::Sealed for f64 {
 /// # Safety
 /// See [`TileFn`].
 #[inline(always)]
-unsafe fn run<S: Simd, const R: usize, const N: usize, const PART: bool>(tile: &Tile<'_, S::E>)
+unsafe fn run<S: Simd, const R: usize, const N: usize, const PART: bool, const ADJACENT: bool>(tile: &Tile<'_, S::E>)
 where
     S::E: Float,
 {
     debug_assert!(tile.c.len() >= R && tile.cols <= N * S::LANES);
+    debug_assert!(!ADJACENT || !tile.a_per_segment && tile.a.windows(2).all(|a| a[0].wrapping_add(1) == a[1]));
     let cut = tile.cols;
     // SAFETY: the caller's contract covers every load and store below.
     unsafe {
@@ -222,22 +232,31 @@ where
             let mut at = segment.a_off;
             let mut b = tile.b.offset(segment.b_off);
             for _ in 0..segment.len {
-                let mut row = [S::zero(); N];
+                let mut columns = [S::zero(); N];
                 if !PART {
                     // From the second-level cache eight steps ahead; no effect where `b` is near already.
                     let ahead = b.wrapping_offset(8 * tile.b_step);
                     for j in 0..N {
                         S::prefetch(ahead.wrapping_add(j * S::LANES));
                     }
-                    S::prefetch((*a).wrapping_offset(at + 8 * tile.a_step));
+                    let ahead = (*a).wrapping_offset(at + 8 * tile.a_step);
+                    S::prefetch(ahead);
+                    if ADJACENT {
+                        S::prefetch(ahead.wrapping_add(R - 1));
+                    }
                 }
-                for (j, v) in row.iter_mut().enumerate() {
+                for (j, v) in columns.iter_mut().enumerate() {
                     *v = if PART { S::load_first(b, cut) } else { S::load(b.add(j * S::LANES)) };
                 }
                 for (r, sums) in acc.iter_mut().enumerate() {
-                    // Volatile, or the compiler keeps a moving copy of every pointer, most of them on the stack.
-                    let x = S::splat(*a.add(r).read_volatile().offset(at));
-                    for (sum, v) in sums.iter_mut().zip(row) {
+                    let row = if ADJACENT {
+                        (*a).offset(at).add(r)
+                    } else {
+                        // Volatile, or the compiler keeps a moving copy of every pointer, most of them on the stack.
+                        a.add(r).read_volatile().offset(at)
+                    };
+                    let x = S::splat(*row);
+                    for (sum, v) in sums.iter_mut().zip(columns) {
                         *sum = S::mul_add(x, v, *sum);
                     }
                 }
@@ -307,12 +326,13 @@ macro_rules! tiles {
 
             // SAFETY: `TileFn`'s contract, which names the instruction set.
             $(#[target_feature(enable = $feature)])?
-            unsafe fn tile<S: Simd, const R: usize, const N: usize, const PART: bool>(tile: &Tile<'_, S::E>)
-            where
+            unsafe fn tile<S: Simd, const R: usize, const N: usize, const PART: bool, const ADJACENT: bool>(
+                tile: &Tile<'_, S::E>,
+            ) where
                 S::E: Float,
             {
                 // SAFETY: handed on.
-                unsafe { run::<S, R, N, PART>(tile) }
+                unsafe { run::<S, R, N, PART, ADJACENT>(tile) }
             }
 
             // SAFETY: only the instruction set.
@@ -375,9 +395,10 @@ macro_rules! tiles {
             pub(super) const F32: Tiles<f32> = Tiles {
                 rows: $rows,
                 lanes: $simd32::LANES,
-                wide: &[$(tile::<$simd32, $r, 2, false>),*],
-                narrow: &[$(tile::<$simd32, $r, 1, false>),*],
-                part: &[$(tile::<$simd32, $r, 1, true>),*],
+                wide: &[$(tile::<$simd32, $r, 2, false, false>),*],
+                adjacent: &[$(tile::<$simd32, $r, 2, false, true>),*],
+                narrow: &[$(tile::<$simd32, $r, 1, false, false>),*],
+                part: &[$(tile::<$simd32, $r, 1, true, false>),*],
                 place: place::<f32>,
                 depthwise_rows: depthwise_rows::<$simd32>,
                 depthwise_gradient: depthwise_gradient::<$simd32>,
@@ -388,9 +409,10 @@ macro_rules! tiles {
             pub(super) const F64: Tiles<f64> = Tiles {
                 rows: $rows,
                 lanes: $simd64::LANES,
-                wide: &[$(tile::<$simd64, $r, 2, false>),*],
-                narrow: &[$(tile::<$simd64, $r, 1, false>),*],
-                part: &[$(tile::<$simd64, $r, 1, true>),*],
+                wide: &[$(tile::<$simd64, $r, 2, false, false>),*],
+                adjacent: &[$(tile::<$simd64, $r, 2, false, true>),*],
+                narrow: &[$(tile::<$simd64, $r, 1, false, false>),*],
+                part: &[$(tile::<$simd64, $r, 1, true, false>),*],
                 place: place::<f64>,
                 depthwise_rows: depthwise_rows::<$simd64>,
                 depthwise_gradient: depthwise_gradient::<$simd64>,

@@ -16,9 +16,13 @@ const STRETCH: usize = 1024;
 /// Stretches between two visits to the filter.
 const SEGMENTS: usize = 64;
 /// Bytes of input and gradient to keep in the second-level cache while the tiles pass over them.
-const BLOCK_BYTES: usize = 384 << 10;
+const BLOCK_BYTES: usize = 768 << 10;
+/// Bytes of the filter to keep there while the blocks pass: as many panels of output channels are summed at once.
+const FILTER_BYTES: usize = 384 << 10;
 /// Most parts the positions are cut into.
-const MOST_PARTS: usize = 16;
+const MOST_PARTS: usize = 8;
+/// Elements of the operands that pay for an element of another part's filter, which is written, read and added.
+const PART_SHARE: usize = 8;
 /// Positions that pay for adding up another part.
 const PART_POSITIONS: usize = 1024;
 /// Multiply-adds below which more tasks do not pay.
@@ -34,7 +38,7 @@ pub(super) fn scratch_len(g: &ConvGeometry) -> usize {
 /// How many filters are summed separately: as many as their traffic does not rival that of the operands.
 fn parts(g: &ConvGeometry) -> usize {
     let operands = g.input_len().saturating_add(g.output_len());
-    let by_traffic = operands / g.filter_len().max(1);
+    let by_traffic = operands / g.filter_len().saturating_mul(PART_SHARE).max(1);
     let [_, rows, _] = stretches(g);
     by_traffic.min(g.positions() / PART_POSITIONS).min(MOST_PARTS).min(rows).max(1)
 }
@@ -175,9 +179,27 @@ impl<T: Float> FilterSum<'_, T> {
     /// # Safety
     /// As [`FilterSum::run`]; no one else writes these tiles of `out`.
     unsafe fn task(&self, out: *mut T, range: [usize; 2], jobs: [usize; 2]) {
+        let panel = self.row_tiles();
+        let panel_bytes = self.g.taps() * self.g.group_in() * self.tiles.width() * size_of::<T>();
+        let together = panel * (FILTER_BYTES / panel_bytes.max(1)).max(1);
+        let mut first = jobs[0];
+        while first < jobs[1] {
+            let end = (first - first % together + together).min(jobs[1]);
+            // SAFETY: the caller's contract.
+            unsafe { self.panels_task(out, range, [first, end], together / panel) };
+            first = end;
+        }
+    }
+
+    /// [`FilterSum::task`] for tiles of at most `panels` panels, which stay near while blocks of positions pass.
+    ///
+    /// # Safety
+    /// As [`FilterSum::task`].
+    unsafe fn panels_task(&self, out: *mut T, range: [usize; 2], jobs: [usize; 2], panels: usize) {
         let g = self.g;
         let [_, _, longest] = stretches(g);
-        let bytes = longest * (g.strides[2] * g.in_channels + g.out_channels) * size_of::<T>();
+        let columns = (panels * self.tiles.width()).min(g.out_channels);
+        let bytes = longest * (g.strides[2] * g.in_channels + columns) * size_of::<T>();
         let at_once = (BLOCK_BYTES / bytes.max(1)).clamp(1, SEGMENTS);
         // Even blocks, so that none is a short remainder.
         for block in even_parts(range, at_once) {
@@ -205,6 +227,7 @@ impl<T: Float> FilterSum<'_, T> {
             let tap = if self.mixed { self.offset(g.strides.map(|_| 0), tap) } else { 0 };
             *a = self.x.wrapping_offset(tap + (job.group * channels + channel) as isize);
         }
+        let adjacent = a[..count].windows(2).all(|a| a[0].wrapping_add(1) == a[1]);
         let mut left = job.cols[0];
         while left < job.cols[1] {
             let cols = self.tiles.step(job.cols[1] - left);
@@ -215,7 +238,7 @@ impl<T: Float> FilterSum<'_, T> {
                 for (c, row) in c.iter_mut().zip(job.rows[0]..job.rows[1]) {
                     *c = out.add(row * g.out_channels + column);
                 }
-                (self.tiles.pick(count, cols))(&Tile {
+                (self.tiles.pick_for(adjacent, count, cols))(&Tile {
                     a: &a[..count],
                     a_per_segment: false,
                     a_step: (g.strides[2] * g.in_channels) as isize,
