@@ -14,8 +14,9 @@ use crate::tile::{Finish, Float, MAX_ROWS, Segment, Tile, Tiles};
 
 /// Steps of the sum between two visits to `C`.
 pub const DEPTH: usize = 512;
-/// Columns of `B` packed at a time: [`DEPTH`] by this stays in the second-level cache.
-const PANEL_COLUMNS: usize = 256;
+/// Columns of `B` packed at a time: [`DEPTH`] by this stays in the second-level cache, and each packed tile of `A`
+/// serves as many.
+const PANEL_COLUMNS: usize = 512;
 /// Rows of `A` below which packing contiguous rows of `B` costs more than it saves.
 const PACK_ROWS: usize = 96;
 /// Multiply-adds below which a product is not worth another task.

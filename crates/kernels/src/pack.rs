@@ -79,9 +79,9 @@ pub(crate) unsafe fn columns<S: Simd>(
 #[repr(C, align(64))]
 struct Line([u8; 64]);
 
-/// A thread's first packing takes 1 MiB, so that a thread which meets the largest of a plan's products late takes no more
+/// A thread's first packing takes 2 MiB, so that a thread which meets the largest of a plan's products late takes no more
 /// then. Pages that are never written cost nothing.
-const LEAST_LINES: usize = (1 << 20) / 64;
+const LEAST_LINES: usize = (2 << 20) / 64;
 
 thread_local! {
     static BUFFER: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
