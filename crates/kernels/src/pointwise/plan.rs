@@ -12,6 +12,8 @@ pub(super) const MAX_SLOTS: usize = 128;
 
 /// Bytes of tiles that a task keeps in the first-level cache.
 const CACHE_BYTES: usize = 32 << 10;
+/// Bytes of arrays that the nearer caches may hold from one run to the next.
+const NEAR_BYTES: usize = 4 << 20;
 const MAX_TILE: usize = 1024;
 const MIN_TILE: usize = 128;
 /// Spreads buffers over cache sets, so that equal positions of two tiles do not collide.
@@ -30,6 +32,8 @@ pub struct Plan {
     pub(super) registers: Vec<usize>,
     pub(super) steps: Vec<Step>,
     pub(super) scratch_bytes: usize,
+    /// Whether the arrays are too large for the nearer caches, so that each tile is asked for ahead of its turn.
+    pub(super) far: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -238,6 +242,7 @@ impl Plan {
             registers: Vec::new(),
             steps: Vec::new(),
             scratch_bytes: 0,
+            far: false,
         };
         Assembly::new(plan, nodes, &outputs, isa).finish()
     }
@@ -432,6 +437,10 @@ impl Assembly {
         let fitting = CACHE_BYTES / per_element.max(1);
         plan.tile = (fitting.clamp(MIN_TILE, MAX_TILE) + 1).next_power_of_two() / 2;
         plan.chunk = ((1usize << 18) / self.weight.max(1)).clamp(4096, 1 << 16).next_power_of_two().max(plan.tile);
+        let dense = plan.inputs.iter().filter(|i| i.mapping == Mapping::Dense).map(|i| i.element.size());
+        let streamed: usize = dense.chain(plan.outputs.iter().map(|o| o.size())).sum();
+        // One kernel alone waits for memory while it computes; it is between kernels that memory would be idle.
+        plan.far = self.calls.len() > 1 && plan.len.saturating_mul(streamed) > NEAR_BYTES;
         let mut end = 0;
         let mut reserve = |elements: usize, size: usize| {
             let start = end;

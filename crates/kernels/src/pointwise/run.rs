@@ -21,6 +21,9 @@ pub enum Input<'a> {
     Output(usize),
 }
 
+/// Bytes of a cache line.
+const LINE_BYTES: usize = 64;
+
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Line(#[expect(dead_code, reason = "only its address is used")] [u8; 64]);
@@ -149,14 +152,33 @@ impl Plan {
                 for (o, element) in self.outputs.iter().enumerate() {
                     slots[first_output + o] = pointers.outputs[o].add(at * element.size());
                 }
-                for step in &self.steps {
+                for (i, step) in self.steps.iter().enumerate() {
                     let [d, a, b, c] = step.slots.map(|slot| slots[slot as usize]);
                     (step.kernel)(d, a, b, c, n);
+                    if self.far {
+                        self.fetch_next(pointers, at + n, i);
+                    }
                 }
                 at += n;
             }
         }
         SCRATCH.set(scratch);
+    }
+
+    /// Asks for a part of the tile at `at`, to be there when its turn comes: step `step`'s share of each array's lines.
+    /// The processor's own prefetching ends at each page, which is a tile of `f32`.
+    fn fetch_next(&self, pointers: &Pointers<'_>, at: usize, step: usize) {
+        let inputs = self.inputs.iter().zip(pointers.inputs).filter(|(input, _)| input.mapping == Mapping::Dense);
+        let inputs = inputs.map(|(input, &from)| (input.element.size(), from));
+        let outputs = self.outputs.iter().zip(pointers.outputs).map(|(element, &to)| (element.size(), to.cast_const()));
+        for (size, from) in inputs.chain(outputs) {
+            let lines = (self.tile * size).div_ceil(LINE_BYTES);
+            let share = lines.div_ceil(self.steps.len());
+            let from = from.wrapping_add(at * size);
+            for line in step * share..((step + 1) * share).min(lines) {
+                prefetch(from.wrapping_add(line * LINE_BYTES));
+            }
+        }
     }
 
     /// Fills what stays the same for a whole task: registers' addresses, constants, scalars and periods.
@@ -234,6 +256,19 @@ impl Plan {
             }
         }
     }
+}
+
+/// Asks for a cache line, wherever it may be.
+#[inline(always)]
+fn prefetch(p: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch never faults.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(p.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
 }
 
 /// Fills `bytes` bytes with repetitions of the first `period`, doubling what is there.
