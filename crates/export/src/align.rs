@@ -83,7 +83,8 @@ fn node(nodes: &[&Node], samples: &Arc<Samples>, body: &mut Body) -> Result<()> 
         let all: Option<Vec<&Attr>> = nodes.iter().map(|n| n.attrs.get(name)).collect();
         let all = all.ok_or_else(|| depends("attributes", "one more", "one less"))?;
         if let (Attr::Array(_), "constant") = (all[0], first.op.name) {
-            let arrays: Vec<&Array> = all.iter().filter_map(|a| if let Attr::Array(a) = a { Some(a) } else { None }).collect();
+            let arrays: Vec<&Array> =
+                all.iter().filter_map(|a| if let Attr::Array(a) = a { Some(a) } else { None }).collect();
             return general(&arrays, of(first.outputs[0]), samples, body);
         }
         attrs = attrs.with(name, attr(&all, samples).map_err(|e| e.within(name))?);

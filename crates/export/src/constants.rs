@@ -30,9 +30,14 @@ pub(crate) fn general(arrays: &[&Array], value: Value, samples: &Arc<Samples>, b
     // Values differ while sizes do not: each must be the same number throughout.
     let axis = open.unwrap_or(0);
     let dtype = first.dtype();
-    let slices = owned.iter().map(|a| slice(a, axis, 0)).collect::<Option<Vec<Array>>>().ok_or_else(|| no_rule(&owned))?;
-    let repeated = owned.iter().zip(&slices).all(|(a, s)| (1..a.shape()[axis]).all(|i| slice(a, axis, i).as_ref() == Some(s)));
-    let part = OpenType { dtype, shape: shape.iter().enumerate().map(|(i, d)| if i == axis { Dim::fixed(1) } else { d.clone() }).collect() };
+    let slices =
+        owned.iter().map(|a| slice(a, axis, 0)).collect::<Option<Vec<Array>>>().ok_or_else(|| no_rule(&owned))?;
+    let repeated =
+        owned.iter().zip(&slices).all(|(a, s)| (1..a.shape()[axis]).all(|i| slice(a, axis, i).as_ref() == Some(s)));
+    let part = OpenType {
+        dtype,
+        shape: shape.iter().enumerate().map(|(i, d)| if i == axis { Dim::fixed(1) } else { d.clone() }).collect(),
+    };
     if repeated {
         let from = body.add_value(part);
         general(&slices.iter().collect::<Vec<_>>(), from, samples, body)?;

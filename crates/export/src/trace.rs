@@ -168,7 +168,8 @@ mod tests {
 
     #[test]
     fn numbers_that_follow_a_length_are_computed() {
-        let f = open("f", &[spec("x", &[None, None])], &["y"], &Options::default(), |x| Ok(vec![x[0].mean(&[1], false)]));
+        let f =
+            open("f", &[spec("x", &[None, None])], &["y"], &Options::default(), |x| Ok(vec![x[0].mean(&[1], false)]));
         let f = f.unwrap();
         assert!(f.graph.nodes.iter().any(|n| n.op == "size"), "{:?}", f.graph.nodes);
     }

@@ -12,6 +12,7 @@ mod ops;
 mod plan;
 pub mod proto;
 mod value;
+pub mod write;
 
 pub use model::{ModelInfo, OnnxModel};
 pub use ops::supported;

@@ -448,6 +448,18 @@ pub trait Model: Layer {
         saving::save_model(self, path.as_ref())
     }
 
+    /// Writes what the model predicts as a file of another program, without what only training needs: Keras's
+    /// `model.export`. Formats are Keras's words; see [`saving::ExportFormat`].
+    ///
+    /// # Errors
+    /// As [`saving::export`].
+    fn export(&self, path: impl AsRef<Path>, format: &str) -> Result<()>
+    where
+        Self: Sized,
+    {
+        saving::export(self, path, format)
+    }
+
     /// Saves the weights as a `.weights.h5` file that Keras 3.15.1 loads.
     ///
     /// # Errors
