@@ -12,6 +12,7 @@ const ORDER: &[&str] = &[
     "cornet-error",
     "cornet-archive",
     "cornet-proto",
+    "cornet-bundle",
     "cornet-events",
     "cornet-hdf5",
     "cornet-plot",
@@ -27,6 +28,7 @@ const ORDER: &[&str] = &[
     "cornet-format-onnx",
     "cornet-format-keras",
     "cornet-format-safetensors",
+    "cornet-format-savedmodel",
     "cornet-data",
     "cornet-nn",
     "cornet-files",
@@ -37,7 +39,7 @@ const ORDER: &[&str] = &[
     "xtask",
 ];
 
-const CONTAINERS: &[&str] = &["cornet-archive", "cornet-events", "cornet-hdf5", "cornet-proto"];
+const CONTAINERS: &[&str] = &["cornet-archive", "cornet-bundle", "cornet-events", "cornet-hdf5", "cornet-proto"];
 const BACKENDS: &[&str] = &["cornet-cpu"];
 /// The façade, the binaries and what measures or compares them.
 const NAME_BACKENDS: &[&str] = &["cornet", "cornet-bench", "cornet-cli", "cornet-conformance"];
@@ -51,6 +53,7 @@ fn confined() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ("cornet-macros", Vec::new(), "macros produce text for others"),
         ("cornet-kernels", with(&[]), "kernels see slices and strides, never tensors, ops or graphs"),
         ("cornet-archive", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
+        ("cornet-bundle", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
         ("cornet-events", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
         ("cornet-proto", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),
         ("cornet-hdf5", with(CONTAINERS), "containers parse bytes and know nothing of tensors"),

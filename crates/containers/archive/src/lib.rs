@@ -4,6 +4,7 @@
 //!   their checksums verified. Nothing is ever unpacked to disk.
 //! * [`ArchiveWriter`] writes stored (uncompressed) entries, as Keras does, and the same input gives the same bytes.
 //! * [`atomic_write`] writes any file so that whoever looks sees the old content or the new one, never a part.
+//! * [`Crc32c`] is the checksum of TensorFlow's files.
 //! * [`ReadAt`] is random access to a file, to bytes in memory, or to a [`Section`] of either; the readers of other
 //!   containers take it, so that a weights file inside an archive needs no copy in memory.
 //!
@@ -21,6 +22,7 @@
 //! ```
 
 mod atomic;
+mod crc32c;
 mod names;
 mod read;
 mod source;
@@ -30,6 +32,7 @@ mod write;
 mod test_folder;
 
 pub use atomic::{WriteFailure, atomic_write};
+pub use crc32c::Crc32c;
 pub use names::check_entry_name;
 pub use read::{Archive, Entry};
 pub use source::{Bytes, DiskFile, ReadAt, Section, SourceReader};

@@ -19,7 +19,6 @@
 //! TensorFlow's `record_writer.cc`, `event.proto`, `summary.proto`, `graph.proto`, `tensor.proto`; TensorBoard 2.21's
 //! plugins `scalars`, `histograms`, `images`, `graphs`.
 
-mod crc32c;
 mod graph;
 mod histogram;
 mod record;

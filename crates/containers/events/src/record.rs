@@ -1,8 +1,11 @@
 //! TFRecord frames: the length, its sum, the content, its sum.
 
+use cornet_archive::Crc32c;
 use cornet_error::{Result, err};
 
-use crate::crc32c::masked;
+fn masked(bytes: &[u8]) -> u32 {
+    Crc32c::of(bytes).masked()
+}
 
 /// A frame around a content.
 pub(crate) fn frame(content: &[u8]) -> Vec<u8> {
