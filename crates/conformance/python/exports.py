@@ -3,7 +3,7 @@
 Usage: python exports.py EXPORT_CASES [SEED] [--count N] [--formats onnx,tf_saved_model]
 
 EXPORT_CASES is the program `cargo build -p cornet-conformance --bin export_cases` makes. Needs Keras 3.15.1 with
-TensorFlow, onnx 1.23.2 and onnxruntime 1.31.1. N models (130 by default) are built in Keras, each class of layer in one
+TensorFlow, onnx 1.23.2 and onnxruntime 1.31.1. N models (140 by default) are built in Keras, each class of layer in one
 of them if N allows, and saved; Cornet opens them, predicts batches of two sizes, and exports them. What onnxruntime and
 tf.saved_model.load make of the files must agree with what Cornet predicted: within 1e-5 of the outputs' scale, 1e-4 where
 recurrent layers or normalisations stand behind each other. onnx.checker passes each file. Models that a format cannot
@@ -32,6 +32,7 @@ from keras import layers
 import _samples
 import models
 from _exchange import Folder, deviation
+from _models import randomize
 
 warnings.filterwarnings("ignore")
 tf.get_logger().setLevel("ERROR")
@@ -40,11 +41,6 @@ TOLERANCE, LOOSE = 1e-5, 1e-4
 LOOSE_CLASSES = ("RNN", "LSTM", "GRU", "Bidirectional", "Normalization", "Attention", "Resizing", "Network", "Spectral")
 FEWEST = 0.75
 """The share of models that each format must be able to express."""
-
-
-def small(name, make, shape, dtype="float32"):
-    entry = keras.Input(shape, dtype=dtype)
-    return name, keras.Model(entry, make(entry))
 
 
 def lengths(seed):
@@ -69,7 +65,7 @@ def batches_of(inputs):
 
 
 def built(count, seed):
-    names = [name for name in sorted(_samples.SAMPLERS) if name not in models.SKIPPED]
+    names = models.chosen(count, np.random.default_rng(seed))
     for name, model, inputs in models.built_by_keras(names, count, seed):
         yield (name, model, *batches_of(inputs))
     yield from lengths(seed)
@@ -105,23 +101,22 @@ def worst(found, expected):
 
 def ready(model, batch):
     """Arrays as the model's entries take them."""
-    return [np.asarray(x).astype(entry.dtype) for x, entry in zip(batch, model.inputs)]
+    return [np.asarray(x, object if entry.dtype == "string" else entry.dtype) for x, entry in zip(batch, model.inputs)]
 
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("program")
     parser.add_argument("seed", nargs="?", type=int, default=0)
-    parser.add_argument("--count", type=int, default=130)
+    parser.add_argument("--count", type=int, default=140)
     parser.add_argument("--formats", default="onnx,tf_saved_model")
-    parser.add_argument("--verbose", action="store_true")
     arguments = parser.parse_args()
     formats, start, folder = arguments.formats.split(","), time.time(), Folder()
     rng = np.random.default_rng(arguments.seed)
     with tempfile.TemporaryDirectory() as root:
         made = {}
         for number, (name, model, *batches) in enumerate(built(arguments.count, arguments.seed)):
-            models.randomize(model, rng)
+            randomize(model, rng)
             batches = [ready(model, batch) for batch in batches]
             at = os.path.join(root, str(number))
             model.save(f"{at}.keras")

@@ -6,13 +6,16 @@ use std::str::FromStr;
 use cornet_error::{Error, Result, err};
 use cornet_export::{OpenFunction, Options, open};
 use cornet_format_onnx::write::{WriteOptions, write};
-use cornet_program::TensorSpec;
+use cornet_format_savedmodel::write as savedmodel;
+use cornet_program::{DEFAULT_SIGNATURE, TensorSpec};
 
 use crate::models::Model;
 
 /// What a model is exported as. The words are Keras's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
+    /// `tf_saved_model`: a folder, which TensorFlow and TensorFlow Serving run.
+    TfSavedModel,
     /// `onnx`: one file, which onnxruntime and many others run.
     Onnx,
 }
@@ -21,8 +24,9 @@ impl FromStr for ExportFormat {
     type Err = Error;
     fn from_str(word: &str) -> Result<Self> {
         match word {
+            "tf_saved_model" => Ok(ExportFormat::TfSavedModel),
             "onnx" => Ok(ExportFormat::Onnx),
-            _ => Err(err!(InvalidArgument, "format: expected onnx, found '{word}'")),
+            _ => Err(err!(InvalidArgument, "format: expected tf_saved_model or onnx, found '{word}'")),
         }
     }
 }
@@ -57,6 +61,7 @@ pub fn export_with(
 ) -> Result<()> {
     let function = open_function(model, options)?;
     match format {
+        ExportFormat::TfSavedModel => savedmodel::write(path.as_ref(), &[(DEFAULT_SIGNATURE, &function)]),
         ExportFormat::Onnx => write(path.as_ref(), &function, &WriteOptions::default()),
     }
 }

@@ -67,7 +67,8 @@ pub(super) fn while_loop(e: &mut Emit<'_, '_>, n: &OpenNode) -> Result<Vec<Strin
     let after: Vec<String> = results.iter().chain(&x[count..]).cloned().collect();
     let (tests, truth) = inline(e, test, &after)?;
     nodes.extend(tests);
-    let (number, flag) = (OpenType { dtype: DType::I64, shape: Vec::new() }, OpenType { dtype: DType::Bool, shape: Vec::new() });
+    let (number, flag) =
+        (OpenType { dtype: DType::I64, shape: Vec::new() }, OpenType { dtype: DType::Bool, shape: Vec::new() });
     let state_types = types(body);
     let mut inputs = vec![(step, &number), (going, &flag)];
     inputs.extend(named(&names, &state_types));
@@ -75,7 +76,8 @@ pub(super) fn while_loop(e: &mut Emit<'_, '_>, n: &OpenNode) -> Result<Vec<Strin
     outputs.extend(named(&results, &state_types));
     let graph = e.subgraph("body", nodes, &inputs, &outputs);
     let limit = if most >= 0 { e.constant(&Array::scalar(most))? } else { String::new() };
-    let operands: Vec<&str> = [limit.as_str(), &first].into_iter().chain(x[..count].iter().map(String::as_str)).collect();
+    let operands: Vec<&str> =
+        [limit.as_str(), &first].into_iter().chain(x[..count].iter().map(String::as_str)).collect();
     e.nodes("Loop", &operands, &[("body", A::Graph(graph))], count)
 }
 

@@ -193,7 +193,11 @@ impl<'w, 'a> Emit<'w, 'a> {
         match self.slots[value.index()].clone() {
             Slot::Name(name) => Ok(name),
             Slot::Array(array, hint) => {
-                let name = if hint.ends_with("constant") { self.constant_named(&array, &hint)? } else { self.initializer(&hint, &array)? };
+                let name = if hint.ends_with("constant") {
+                    self.constant_named(&array, &hint)?
+                } else {
+                    self.initializer(&hint, &array)?
+                };
                 self.slots[value.index()] = Slot::Name(name.clone());
                 Ok(name)
             }
@@ -288,7 +292,14 @@ impl<'w, 'a> Emit<'w, 'a> {
         }
     }
 
-    fn push(&mut self, op: &str, domain: &str, inputs: &[&str], outputs: &[String], attrs: &[(&str, A<'_>)]) -> Result<()> {
+    fn push(
+        &mut self,
+        op: &str,
+        domain: &str,
+        inputs: &[&str],
+        outputs: &[String],
+        attrs: &[(&str, A<'_>)],
+    ) -> Result<()> {
         let name = outputs.first().map_or(op, String::as_str);
         let node = encode(op, domain, name, inputs, outputs, attrs)?;
         self.nodes.push(node);
@@ -332,7 +343,8 @@ impl<'w, 'a> Emit<'w, 'a> {
         let (scope, held) = (self.scope.take(), std::mem::take(&mut self.nodes));
         let outcome = (|| {
             for &(mask, factor) in dim.terms().unwrap_or_default() {
-                let mut product: Option<String> = if factor == 1 && mask != 0 { None } else { Some(self.ints(&[factor])?) };
+                let mut product: Option<String> =
+                    if factor == 1 && mask != 0 { None } else { Some(self.ints(&[factor])?) };
                 for s in (0..8).filter(|s| mask >> s & 1 == 1) {
                     let symbol = self.symbol(s)?;
                     product = Some(match product {
@@ -386,7 +398,13 @@ impl<'w, 'a> Emit<'w, 'a> {
     }
 
     /// `GraphProto` of nodes with results of these types.
-    pub fn subgraph(&mut self, name: &str, nodes: Vec<Encoder>, inputs: &[(String, &OpenType)], outputs: &[(String, &OpenType)]) -> Encoder {
+    pub fn subgraph(
+        &mut self,
+        name: &str,
+        nodes: Vec<Encoder>,
+        inputs: &[(String, &OpenType)],
+        outputs: &[(String, &OpenType)],
+    ) -> Encoder {
         let f = &self.w.function;
         let info = |(name, ty): &(String, &OpenType)| {
             let sizes: Vec<_> = ty.known().into_iter().zip(ty.shape.iter().map(|d| f.size_name(d))).collect();

@@ -68,7 +68,8 @@ pub fn write(path: &Path, function: &OpenFunction, options: &WriteOptions) -> Re
 /// `unsupported` for an op that ONNX has no equivalent of, by name; `limit_exceeded` for weights beyond what one file
 /// can hold.
 pub fn to_bytes(function: &OpenFunction, options: &WriteOptions) -> Result<Vec<u8>> {
-    let weights: usize = function.graph.variables.iter().map(|v| v.variable.shape().elements() * v.variable.dtype().size()).sum();
+    let weights: usize =
+        function.graph.variables.iter().map(|v| v.variable.shape().elements() * v.variable.dtype().size()).sum();
     check_size(weights)?;
     let written = emit::graph(function)?;
     let set = |domain: &str, version: i64| Encoder::new().text(1, domain).int(2, version);

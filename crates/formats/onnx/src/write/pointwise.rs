@@ -130,7 +130,8 @@ pub(super) fn rsqrt(e: &mut Emit<'_, '_>, n: &OpenNode) -> Result<Vec<String>> {
 
 pub(super) fn cbrt(e: &mut Emit<'_, '_>, n: &OpenNode) -> Result<Vec<String>> {
     within(e, n, Kernels::Floats, |e, dtype, x| {
-        let (sign, size, third) = (e.node("Sign", &[x[0]], &[])?, e.node("Abs", &[x[0]], &[])?, e.number(dtype, 1.0 / 3.0)?);
+        let (sign, size, third) =
+            (e.node("Sign", &[x[0]], &[])?, e.node("Abs", &[x[0]], &[])?, e.number(dtype, 1.0 / 3.0)?);
         let root = e.node("Pow", &[&size, &third], &[])?;
         e.node("Mul", &[&sign, &root], &[])
     })
@@ -282,7 +283,11 @@ pub(super) fn modulo(e: &mut Emit<'_, '_>, n: &OpenNode) -> Result<Vec<String>> 
 /// atan(y / x), moved by π where x is negative.
 pub(super) fn arctan2(e: &mut Emit<'_, '_>, n: &OpenNode) -> Result<Vec<String>> {
     within(e, n, Kernels::Single, |e, dtype, x| {
-        let (zero, pi, half) = (e.number(dtype, 0.0)?, e.number(dtype, std::f64::consts::PI)?, e.number(dtype, std::f64::consts::FRAC_PI_2)?);
+        let (zero, pi, half) = (
+            e.number(dtype, 0.0)?,
+            e.number(dtype, std::f64::consts::PI)?,
+            e.number(dtype, std::f64::consts::FRAC_PI_2)?,
+        );
         let (y, x) = (x[0], x[1]);
         let slope = e.node("Div", &[y, x], &[])?;
         let angle = e.node("Atan", &[&slope], &[])?;

@@ -44,7 +44,13 @@ pub(super) struct Emit<'w, 'b> {
 
 /// Writes a function of the library: arguments in the order of `inputs`, then handles of its variables; results in the
 /// order of `outputs`. Both are positions in the function's own lists.
-pub(super) fn top(name: &str, f: &OpenFunction, inputs: &[usize], outputs: &[usize], library: &mut Vec<Encoder>) -> Result<()> {
+pub(super) fn top(
+    name: &str,
+    f: &OpenFunction,
+    inputs: &[usize],
+    outputs: &[usize],
+    library: &mut Vec<Encoder>,
+) -> Result<()> {
     let mut w = Writer { function: f.clone(), library: Vec::new(), names: HashSet::new() };
     let body = &f.graph;
     let mut e = Emit::new(&mut w, body);
@@ -56,7 +62,13 @@ pub(super) fn top(name: &str, f: &OpenFunction, inputs: &[usize], outputs: &[usi
     }
     for (i, variable) in body.variables.iter().enumerate() {
         let handle = format!("variable_{i}");
-        let read = e.node_named(variable.variable.name(), "ReadVariableOp", &[&handle], &[("dtype", A::Type(variable.variable.dtype()))], "value")?;
+        let read = e.node_named(
+            variable.variable.name(),
+            "ReadVariableOp",
+            &[&handle],
+            &[("dtype", A::Type(variable.variable.dtype()))],
+            "value",
+        )?;
         e.bind(variable.value, read);
         arguments.push((handle, RESOURCE));
     }
@@ -113,7 +125,8 @@ impl<'w, 'b> Emit<'w, 'b> {
 
     /// Puts the function into the library under a name of its own, which is returned.
     pub fn finish(self, hint: &str, inputs: &[Arg], outputs: &[(Arg, String)]) -> String {
-        let mut name = format!("__inference_{}_{hint}_0", self.w.function.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
+        let mut name =
+            format!("__inference_{}_{hint}_0", self.w.function.name.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
         let mut i = 0;
         while !self.w.names.insert(name.clone()) {
             i += 1;
@@ -169,7 +182,8 @@ impl<'w, 'b> Emit<'w, 'b> {
 
     /// A name for a node, in the scope of the node that is written.
     fn unique(&mut self, hint: &str) -> String {
-        let hint: String = hint.chars().map(|c| if c.is_ascii_alphanumeric() || "_./-".contains(c) { c } else { '_' }).collect();
+        let hint: String =
+            hint.chars().map(|c| if c.is_ascii_alphanumeric() || "_./-".contains(c) { c } else { '_' }).collect();
         let first = hint.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
         let hint = if first { hint } else { format!("n{hint}") };
         // Names differ by more than case, and from those of arguments.
@@ -219,7 +233,14 @@ impl<'w, 'b> Emit<'w, 'b> {
         self.node_named(&hint, op, inputs, attrs, output)
     }
 
-    fn node_named(&mut self, hint: &str, op: &str, inputs: &[&str], attrs: &[(&str, A<'_>)], output: &str) -> Result<String> {
+    fn node_named(
+        &mut self,
+        hint: &str,
+        op: &str,
+        inputs: &[&str],
+        attrs: &[(&str, A<'_>)],
+        output: &str,
+    ) -> Result<String> {
         let name = self.unique(hint);
         self.nodes.push(node(&name, op, inputs, attrs)?);
         Ok(format!("{name}:{output}:0"))
@@ -326,7 +347,8 @@ impl<'w, 'b> Emit<'w, 'b> {
             let Slot::Name(name) = self.slots[i].clone() else { continue };
             return self.shape_at(&name, ty.dtype, axis);
         }
-        Err(err!(Unsupported, "size: expected a polynomial in the open sizes, found {dim}").help("give the inputs fixed sizes"))
+        Err(err!(Unsupported, "size: expected a polynomial in the open sizes, found {dim}")
+            .help("give the inputs fixed sizes"))
     }
 
     /// Sizes as a vector of int32.

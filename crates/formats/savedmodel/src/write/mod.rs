@@ -71,7 +71,8 @@ pub fn write(path: &Path, signatures: &[(&str, &OpenFunction)]) -> Result<()> {
     let values = weights.iter().map(|w| w.variable.value()).collect::<Result<Vec<Array>>>()?;
     let graph = tracked(&weights, &written);
     folder::replace(path, |to| {
-        let write = |name: &str, bytes: &[u8]| std::fs::write(to.join(name), bytes).map_err(|e| Error::io("write", to, &e));
+        let write =
+            |name: &str, bytes: &[u8]| std::fs::write(to.join(name), bytes).map_err(|e| Error::io("write", to, &e));
         for name in ["variables", "assets"] {
             std::fs::create_dir(to.join(name)).map_err(|e| Error::io("create", to, &e))?;
         }
@@ -112,7 +113,8 @@ fn by_name(all: &[Named]) -> Vec<usize> {
 
 /// A name that nodes may have.
 fn safe(name: &str) -> String {
-    let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "_./-".contains(c) { c } else { '_' }).collect();
+    let safe: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || "_./-".contains(c) { c } else { '_' }).collect();
     if safe.chars().next().is_some_and(|c| c.is_ascii_alphanumeric()) { safe } else { format!("n{safe}") }
 }
 
@@ -135,24 +137,15 @@ fn model(weights: &[Weight], signatures: &[Written<'_>], library: Vec<Encoder>) 
     restoring(weights, signatures, &mut nodes)?;
     nodes.push(node("init", "NoOp", &[], &[])?);
     let versions = Encoder::new().int(1, PRODUCER).int(2, 12);
-    let graph = Encoder::new()
-        .messages(1, nodes)
-        .message(2, Encoder::new().messages(1, library))
-        .message(4, versions);
+    let graph = Encoder::new().messages(1, nodes).message(2, Encoder::new().messages(1, library)).message(4, versions);
     let info = Encoder::new().text(4, "serve").text(5, "2.21.0").text(6, "cornet").bool(7, true);
-    let saver = Encoder::new()
-        .text(1, "saver_filename:0")
-        .text(2, "save/filename:0")
-        .text(3, "save/restore_all")
-        .int(7, 2);
+    let saver =
+        Encoder::new().text(1, "saver_filename:0").text(2, "save/filename:0").text(3, "save/restore_all").int(7, 2);
     let main = Encoder::new().message(1, Encoder::new().text(1, "init"));
     let init = Encoder::new().text(1, "init").message(3, Encoder::new().bool(3, true));
     let init = Encoder::new().entry(2, "__saved_model_init_op", init);
-    let meta = Encoder::new()
-        .message(1, info)
-        .message(2, graph)
-        .message(3, saver)
-        .entry(4, "saved_model_main_op", main);
+    let meta =
+        Encoder::new().message(1, info).message(2, graph).message(3, saver).entry(4, "saved_model_main_op", main);
     let meta = definitions.into_iter().fold(meta, |out, (name, definition)| out.entry(5, &name, definition));
     let meta = meta.entry(5, "__saved_model_init_op", init).message(7, saved(weights, signatures));
     Ok(Encoder::new().int(1, 1).message(2, meta))

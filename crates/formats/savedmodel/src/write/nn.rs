@@ -120,7 +120,8 @@ impl Windows {
     fn leave(&self, e: &mut Emit<'_, '_>, y: &str) -> Result<String> {
         let mut y = y.to_owned();
         if self.is_flat {
-            y = e.node("Squeeze", &[&y], &[("T", A::Type(self.inner)), ("squeeze_dims", A::Ints(vec![1]))], "output")?;
+            y =
+                e.node("Squeeze", &[&y], &[("T", A::Type(self.inner)), ("squeeze_dims", A::Ints(vec![1]))], "output")?;
         }
         e.cast(&y, self.inner, self.dtype)
     }
@@ -169,7 +170,8 @@ fn kernel(e: &mut Emit<'_, '_>, n: &OpenNode, w: &Windows, dilated: bool) -> Res
 /// Parts of equal size along an axis.
 fn split(e: &mut Emit<'_, '_>, x: &str, axis: usize, parts: usize, dtype: DType) -> Result<Vec<String>> {
     let axis = e.int(axis as i64)?;
-    let first = e.node("Split", &[&axis, x], &[("num_split", A::Int(parts as i64)), ("T", A::Type(dtype))], "output")?;
+    let first =
+        e.node("Split", &[&axis, x], &[("num_split", A::Int(parts as i64)), ("T", A::Type(dtype))], "output")?;
     Ok((0..parts).map(|i| Emit::other(&first, "output", i)).collect())
 }
 

@@ -49,8 +49,10 @@ fn nodes(weights: &[Weight], signatures: &[Written<'_>]) -> Vec<Node> {
     let mut root: Vec<Encoder> = LISTS.iter().enumerate().map(|(i, name)| child(2 + i, name)).collect();
     root.push(child(1, "signatures"));
     let named = signatures.iter().enumerate().map(|(i, s)| child(first_signature + i, &s.name)).collect();
-    let node = |children: Vec<Encoder>, identifier: &str| {
-        Node { children, object: (4, user_object(identifier)), attribute: None }
+    let node = |children: Vec<Encoder>, identifier: &str| Node {
+        children,
+        object: (4, user_object(identifier)),
+        attribute: None,
     };
     let mut all = vec![node(root, "_generic_user_object"), node(named, "signature_map")];
     for list in LISTS {
@@ -127,8 +129,10 @@ pub(super) fn saved(weights: &[Weight], signatures: &[Written<'_>]) -> Encoder {
             let ty = graph.type_of(named.value);
             (ty.dtype, ty.known())
         };
-        let inputs = signature.inputs.iter().map(|&i| &graph.inputs[i]).map(|n| (n.name.as_str(), spec(n).0, spec(n).1));
-        let outputs = signature.outputs.iter().map(|&i| &graph.outputs[i]).map(|n| (n.name.as_str(), spec(n).0, spec(n).1));
+        let inputs =
+            signature.inputs.iter().map(|&i| &graph.inputs[i]).map(|n| (n.name.as_str(), spec(n).0, spec(n).1));
+        let outputs =
+            signature.outputs.iter().map(|&i| &graph.outputs[i]).map(|n| (n.name.as_str(), spec(n).0, spec(n).1));
         let empty = Encoder::new().message(52, Encoder::new());
         let both = Encoder::new().message(1, empty).message(1, dictionary(inputs.collect()));
         let concrete = Encoder::new()

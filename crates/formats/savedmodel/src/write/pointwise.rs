@@ -36,7 +36,13 @@ pub(super) fn within(
     Ok(vec![if to == dtype { e.cast(&y, other, to)? } else { y }])
 }
 
-pub(super) fn unary(e: &mut Emit<'_, '_>, n: &OpenNode, op: &str, kernels: Kernels, output: &str) -> Result<Vec<String>> {
+pub(super) fn unary(
+    e: &mut Emit<'_, '_>,
+    n: &OpenNode,
+    op: &str,
+    kernels: Kernels,
+    output: &str,
+) -> Result<Vec<String>> {
     within(e, n, kernels, |e, dtype, x| e.unary(op, &x[0], dtype, output))
 }
 

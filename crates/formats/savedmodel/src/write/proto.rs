@@ -86,7 +86,13 @@ pub(super) fn node(name: &str, op: &str, inputs: &[&str], attrs: &[(&str, A<'_>)
 pub(super) type Arg = (String, i64);
 
 /// `FunctionDef`; results are given with the tensors that they are.
-pub(super) fn function(name: &str, inputs: &[Arg], outputs: &[(Arg, String)], nodes: Vec<Encoder>, stateful: bool) -> Encoder {
+pub(super) fn function(
+    name: &str,
+    inputs: &[Arg],
+    outputs: &[(Arg, String)],
+    nodes: Vec<Encoder>,
+    stateful: bool,
+) -> Encoder {
     let arg = |(name, dtype): &Arg| Encoder::new().text(1, name).int(3, *dtype);
     let signature = Encoder::new()
         .text(1, name)
@@ -94,7 +100,5 @@ pub(super) fn function(name: &str, inputs: &[Arg], outputs: &[(Arg, String)], no
         .messages(3, outputs.iter().map(|(output, _)| arg(output)))
         .bool(17, stateful);
     let out = Encoder::new().message(1, signature).messages(3, nodes);
-    outputs.iter().fold(out, |out, ((name, _), tensor)| {
-        out.message(4, Encoder::new().text(1, name).text(2, tensor))
-    })
+    outputs.iter().fold(out, |out, ((name, _), tensor)| out.message(4, Encoder::new().text(1, name).text(2, tensor)))
 }

@@ -35,7 +35,12 @@ pub(super) fn place(e: &mut Emit<'_, '_>, n: &OpenNode, op: &str) -> Result<Vec<
     if !n.attrs.bool("keepdims")? {
         return Ok(vec![at]);
     }
-    Ok(vec![e.node("ExpandDims", &[&at, &axis], &[("T", A::Type(DType::I32)), ("Tdim", A::Type(DType::I32))], "output")?])
+    Ok(vec![e.node(
+        "ExpandDims",
+        &[&at, &axis],
+        &[("T", A::Type(DType::I32)), ("Tdim", A::Type(DType::I32))],
+        "output",
+    )?])
 }
 
 /// A running sum or product.

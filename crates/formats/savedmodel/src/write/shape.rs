@@ -106,7 +106,14 @@ fn place(at: &Dim, size: &Dim, e: &Emit<'_, '_>, is_end: bool) -> Option<Dim> {
 }
 
 /// A StridedSlice, where `None` leaves an end open.
-fn strided(e: &mut Emit<'_, '_>, x: &str, starts: &[Dim], ends: &[Option<Dim>], steps: &[i64], dtype: DType) -> Result<String> {
+fn strided(
+    e: &mut Emit<'_, '_>,
+    x: &str,
+    starts: &[Dim],
+    ends: &[Option<Dim>],
+    steps: &[i64],
+    dtype: DType,
+) -> Result<String> {
     let mask: i64 = ends.iter().enumerate().filter(|(_, end)| end.is_none()).map(|(i, _)| 1 << i).sum();
     let ends: Vec<Dim> = ends.iter().map(|end| end.clone().unwrap_or(Dim::fixed(0))).collect();
     let (starts, ends, steps) = (e.sizes(starts)?, e.sizes(&ends)?, e.ints(steps)?);
@@ -167,7 +174,14 @@ pub(super) fn dynamic_update_slice(e: &mut Emit<'_, '_>, n: &OpenNode) -> Result
 }
 
 /// `low` and `high` elements of a value around each axis.
-pub(super) fn padded(e: &mut Emit<'_, '_>, x: &str, low: &[Dim], high: &[Dim], value: f64, dtype: DType) -> Result<String> {
+pub(super) fn padded(
+    e: &mut Emit<'_, '_>,
+    x: &str,
+    low: &[Dim],
+    high: &[Dim],
+    value: f64,
+    dtype: DType,
+) -> Result<String> {
     let pairs: Vec<Dim> = low.iter().zip(high).flat_map(|(l, h)| [l.clone(), h.clone()]).collect();
     let pairs = e.sizes(&pairs)?;
     let shape = e.ints(&[low.len() as i64, 2])?;
@@ -240,7 +254,14 @@ fn axis_size<'d>(dims: &'d [Dim], axis: usize) -> Result<&'d Dim> {
     }
 }
 
-pub(super) fn gathered(e: &mut Emit<'_, '_>, x: &str, at: &str, axis: usize, batch: usize, dtypes: [DType; 2]) -> Result<String> {
+pub(super) fn gathered(
+    e: &mut Emit<'_, '_>,
+    x: &str,
+    at: &str,
+    axis: usize,
+    batch: usize,
+    dtypes: [DType; 2],
+) -> Result<String> {
     let axis = e.int(axis as i64)?;
     let [params, index] = dtypes;
     let attrs = [

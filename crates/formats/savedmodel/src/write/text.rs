@@ -48,7 +48,11 @@ pub(super) fn join(e: &mut Emit<'_, '_>, n: &OpenNode) -> Result<Vec<String>> {
     for i in 0..x.len() {
         // TensorFlow broadcasts scalars alone.
         if e.ty(n, i)?.rank() > 0 && e.ty(n, i)?.shape != e.out(n).shape {
-            fail!(Unsupported, "expected strings of one shape or scalars, found {rank} axes and {}", e.ty(n, i)?.rank());
+            fail!(
+                Unsupported,
+                "expected strings of one shape or scalars, found {rank} axes and {}",
+                e.ty(n, i)?.rank()
+            );
         }
     }
     let inputs: Vec<&str> = x.iter().map(String::as_str).collect();
