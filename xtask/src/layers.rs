@@ -24,6 +24,7 @@ const ORDER: &[&str] = &[
     "cornet-runtime",
     "cornet-cpu",
     "cornet-program",
+    "cornet-serve",
     "cornet-export",
     "cornet-format-onnx",
     "cornet-format-keras",
@@ -62,6 +63,7 @@ fn confined() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ("cornet-format-keras", with(&["cornet-archive", "cornet-hdf5", "cornet-tensor"]), "files know no op or layer"),
         ("cornet-format-safetensors", with(&["cornet-archive", "cornet-tensor"]), "files know no op or layer"),
         ("cornet-data", with(&["cornet-archive", "cornet-hdf5", "cornet-tensor"]), "datasets are arrays"),
+        ("cornet-serve", with(&["cornet-program", "cornet-tensor"]), "served models are programs, whatever format or protocol"),
         ("xtask", with(&[]), "checks must build when the rest does not"),
     ]
 }
