@@ -224,7 +224,8 @@ impl Bundle {
         let mut covered = 0_u64;
         for slice in &entry.slices {
             let part = self.entries.get(&slice_key(name.as_bytes(), slice));
-            let part = part.ok_or_else(|| err!(Corrupt, "checkpoint: tensor '{name}': a part is missing: {slice:?}"))?;
+            let part =
+                part.ok_or_else(|| err!(Corrupt, "checkpoint: tensor '{name}': a part is missing: {slice:?}"))?;
             let (start, size) = slice.within(&entry.shape)?;
             if part.shape != size || part.data_type != entry.data_type || !part.slices.is_empty() {
                 fail!(Corrupt, "checkpoint: tensor '{name}': expected a part of {size:?}, found {:?}", part.shape);

@@ -78,7 +78,11 @@ impl Table {
         for at in handles {
             let block = block(source, at, limits)?;
             total = total.saturating_add(block.len() as u64);
-            Limits::check("table: bytes", total, limits.total_bytes.min(source.len().saturating_mul(limits.expansion)))?;
+            Limits::check(
+                "table: bytes",
+                total,
+                limits.total_bytes.min(source.len().saturating_mul(limits.expansion)),
+            )?;
             entries(&block, |key, value| {
                 if table.last_key_value().is_some_and(|(last, _): (&Vec<u8>, &Vec<u8>)| last.as_slice() >= key) {
                     fail!(Corrupt, "table: keys out of order");

@@ -182,9 +182,30 @@ pub(crate) fn dtype(data_type: i32) -> Result<DType> {
 /// TensorFlow's name of a `DataType`.
 pub(crate) fn type_name(data_type: i32) -> String {
     const NAMES: [&str; 24] = [
-        "INVALID", "FLOAT", "DOUBLE", "INT32", "UINT8", "INT16", "INT8", "STRING", "COMPLEX64", "INT64", "BOOL",
-        "QINT8", "QUINT8", "QINT32", "BFLOAT16", "QINT16", "QUINT16", "UINT16", "COMPLEX128", "HALF", "RESOURCE",
-        "VARIANT", "UINT32", "UINT64",
+        "INVALID",
+        "FLOAT",
+        "DOUBLE",
+        "INT32",
+        "UINT8",
+        "INT16",
+        "INT8",
+        "STRING",
+        "COMPLEX64",
+        "INT64",
+        "BOOL",
+        "QINT8",
+        "QUINT8",
+        "QINT32",
+        "BFLOAT16",
+        "QINT16",
+        "QUINT16",
+        "UINT16",
+        "COMPLEX128",
+        "HALF",
+        "RESOURCE",
+        "VARIANT",
+        "UINT32",
+        "UINT64",
     ];
     match usize::try_from(data_type % 100).ok().and_then(|i| NAMES.get(i)) {
         Some(name) => format!("DT_{name}{}", if data_type > 100 { "_REF" } else { "" }),

@@ -100,7 +100,8 @@ fn array(raw: Raw, dtype: DType, shape: &Shape, count: usize) -> Result<Array> {
         DType::F64 => Array::from_vec(filled(raw.doubles, count, 0.0)?, shape),
         DType::C64 => {
             let pairs = raw.floats.as_chunks::<2>().0.to_vec();
-            let bytes: Vec<u8> = filled(pairs, count, [0.0, 0.0])?.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
+            let bytes: Vec<u8> =
+                filled(pairs, count, [0.0, 0.0])?.iter().flatten().flat_map(|x| x.to_le_bytes()).collect();
             Array::from_bytes(dtype, shape, &bytes)
         }
         DType::F16 | DType::BF16 => {

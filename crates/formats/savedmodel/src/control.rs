@@ -220,8 +220,12 @@ pub(crate) fn exit(run: &Run<'_>, scope: &mut Scope<'_>, at: usize) -> Result<Va
             let condition = frame.condition.ok_or_else(|| err!(Unsupported, "a loop without a condition"))?;
             let arguments: Vec<usize> = frame.variables.iter().map(|v| v.merge).collect();
             let attrs = Attrs::default();
-            let region = |fixed| {
-                Region { graph, attrs: attrs.clone(), arguments: arguments.clone(), fixed, controls: Vec::new() }
+            let region = |fixed| Region {
+                graph,
+                attrs: attrs.clone(),
+                arguments: arguments.clone(),
+                fixed,
+                controls: Vec::new(),
             };
             let mut goes_on = fixed.clone();
             goes_on.push((condition, vec![Value::Tensor(Array::scalar(true).into())]));
@@ -326,9 +330,8 @@ impl Loop<'_> {
     /// The loop as one node of the graph being traced.
     fn traced(&self, run: &Run<'_>, mut values: Vec<Value>, ahead: Option<Ahead>) -> Result<Vec<Value>> {
         let written = ahead.as_ref().map_or_else(Vec::new, |a| self.written_in_order(&values, a));
-        let carried: Vec<usize> = (0..values.len())
-            .filter(|&i| !self.invariant(i) && !written.iter().any(|w| w.0 == i))
-            .collect();
+        let carried: Vec<usize> =
+            (0..values.len()).filter(|&i| !self.invariant(i) && !written.iter().any(|w| w.0 == i)).collect();
         let kinds = carried.iter().map(|&i| Kind::of(&values[i])).collect::<Result<Vec<_>>>()?;
         let hints = self.element_shapes(run, &values, &carried, &kinds)?;
         let init: Vec<Tensor> = carried

@@ -125,11 +125,7 @@ impl Graph {
         Ok(graph)
     }
 
-    fn with_nodes<'a>(
-        name: &str,
-        arguments: Vec<String>,
-        defs: impl Iterator<Item = &'a NodeDef>,
-    ) -> Result<Self> {
+    fn with_nodes<'a>(name: &str, arguments: Vec<String>, defs: impl Iterator<Item = &'a NodeDef>) -> Result<Self> {
         let mut graph = Self { name: name.to_owned(), ..Self::default() };
         graph.arguments = (0..arguments.len()).collect();
         let empty = Attrs::default();

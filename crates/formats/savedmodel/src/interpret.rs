@@ -253,7 +253,9 @@ impl<'r> Run<'r> {
             }
         }
         if node.op == "Switch" || node.op == "RefSwitch" {
-            let [value, condition] = inputs.as_slice() else { fail!(Corrupt, "expected 2 inputs, found {}", inputs.len()) };
+            let [value, condition] = inputs.as_slice() else {
+                fail!(Corrupt, "expected 2 inputs, found {}", inputs.len())
+            };
             return switch(value, &condition.tensor()?, guards);
         }
         let attrs = scope.attrs.clone();
@@ -319,7 +321,8 @@ fn merge(scope: &Scope<'_>, node: &Node) -> Result<Out> {
             Ok(Out { values, guards: guards.clone(), switch: None, dead: false })
         }
         [(i, a, own), (j, b, other)] => {
-            let (own, other) = (own.as_deref().cloned().unwrap_or_default(), other.as_deref().cloned().unwrap_or_default());
+            let (own, other) =
+                (own.as_deref().cloned().unwrap_or_default(), other.as_deref().cloned().unwrap_or_default());
             let differs = own.iter().find(|g| other.iter().any(|o| o.0 == g.0 && o.2 != g.2));
             let (_, condition, holds) = differs.ok_or_else(|| not_traced("branches of an unknown condition meet"))?;
             let (a, b) = (a.tensor()?, b.tensor()?);
@@ -330,7 +333,8 @@ fn merge(scope: &Scope<'_>, node: &Node) -> Result<Out> {
             let chosen = |a: &Tensor, b: &Tensor| if *holds { condition.where_(a, b) } else { condition.where_(b, a) };
             let (i, j) = (Tensor::from(Array::scalar(*i as i32)), Tensor::from(Array::scalar(*j as i32)));
             let values = vec![chosen(&a, &b).into(), chosen(&i, &j).into()];
-            let common: Vec<_> = own.iter().filter(|g| other.iter().any(|o| o.0 == g.0 && o.2 == g.2)).cloned().collect();
+            let common: Vec<_> =
+                own.iter().filter(|g| other.iter().any(|o| o.0 == g.0 && o.2 == g.2)).cloned().collect();
             let guards = (!common.is_empty()).then(|| Arc::new(common));
             Ok(Out { values, guards, switch: None, dead: false })
         }

@@ -108,7 +108,12 @@ impl SavedModel {
         for node in &meta.nodes {
             let data_type = |name| if let Some(Attr::Type(t)) = node.attrs.get(name) { *t } else { 0 };
             let shape = if let Some(Attr::Shape(shape)) = node.attrs.get("shape") { shape.clone() } else { None };
-            let info = |data_type, shape| TensorInfo { name: format!("{}:0", node.name), data_type, shape, is_composite: false };
+            let info = |data_type, shape| TensorInfo {
+                name: format!("{}:0", node.name),
+                data_type,
+                shape,
+                is_composite: false,
+            };
             if node.op == "Placeholder" {
                 signature.inputs.insert(node.name.clone(), info(data_type("dtype"), shape));
             } else if !used.contains(node.name.as_str()) && !matches!(node.op.as_str(), "Const" | "NoOp") {
@@ -167,7 +172,8 @@ impl SavedModel {
         }
         let constants = std::iter::once(&model.machine.graph).chain(model.machine.functions.values());
         let constants = constants.flat_map(|g| &g.nodes).filter(|n| n.op == "Const");
-        model.bytes += constants.map(|n| if let Some(Attr::Tensor(a)) = n.attrs.get("value") { size(a) } else { 0 }).sum::<u64>();
+        model.bytes +=
+            constants.map(|n| if let Some(Attr::Tensor(a)) = n.attrs.get("value") { size(a) } else { 0 }).sum::<u64>();
         Ok(model)
     }
 
@@ -221,9 +227,8 @@ impl SavedModel {
 
     /// The ops that the signatures need and that are not supported.
     pub fn unsupported_ops(&self) -> Vec<UnsupportedOp> {
-        let is_known = |op: &str| {
-            ops::find(op).is_some() || STRUCTURAL.contains(&op) || self.machine.functions.contains_key(op)
-        };
+        let is_known =
+            |op: &str| ops::find(op).is_some() || STRUCTURAL.contains(&op) || self.machine.functions.contains_key(op);
         let unknown = self.reachable_ops().into_iter().filter(|(op, _)| !is_known(op));
         unknown.map(|(op, nodes)| UnsupportedOp { op, nodes }).collect()
     }
@@ -367,7 +372,8 @@ fn spec(name: &str, info: &TensorInfo) -> Result<TensorSpec> {
 }
 
 fn signature(name: &str, def: &SignatureDef) -> Result<Signature> {
-    let specs = |infos: &BTreeMap<String, TensorInfo>| infos.iter().map(|(n, i)| spec(n, i)).collect::<Result<Vec<_>>>();
+    let specs =
+        |infos: &BTreeMap<String, TensorInfo>| infos.iter().map(|(n, i)| spec(n, i)).collect::<Result<Vec<_>>>();
     let (inputs, outputs) = (specs(&def.inputs)?, specs(&def.outputs)?);
     Ok(Signature { name: name.to_owned(), method: def.method.clone(), inputs, outputs })
 }

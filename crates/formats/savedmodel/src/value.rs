@@ -27,10 +27,9 @@ pub(crate) enum Value {
     Dead,
 }
 
-/// A TensorArray's element type.
+/// What a TensorArray says of its elements.
 #[derive(Clone, Debug)]
 pub(crate) struct ArrayHandle {
-    pub dtype: DType,
     pub shape: PartialShape,
 }
 
@@ -149,7 +148,8 @@ impl List {
         }
         let full = |shape: &[i64]| shape.iter().map(|&s| usize::try_from(s).ok()).collect::<Option<Vec<_>>>();
         let known = self.shape.as_deref().and_then(full).or_else(|| full(hint?));
-        let known = known.ok_or_else(|| err!(Unsupported, "the shape of the elements of an empty list is not known"))?;
+        let known =
+            known.ok_or_else(|| err!(Unsupported, "the shape of the elements of an empty list is not known"))?;
         Ok(Type::new(self.dtype, known))
     }
 

@@ -51,8 +51,11 @@ fn half_plus_two_of_either_tensorflow_halves_and_adds() {
         "tensorflow-serving/saved_model_half_plus_two_2_versions/00000124",
     ] {
         let Some(model) = open(path) else { return };
-        let y = call(&model, "serving_default", vec![("x", floats(&[1.0, 2.0, 5.0], &[3, 1]))]);
-        assert_eq!(y[0].1.to_vec::<f32>().unwrap(), [2.5, 3.0, 4.5], "{path}");
+        let takes = &model.signature(Some("serving_default")).unwrap().inputs[0];
+        let shape = takes.shape.clone().unwrap().iter().map(|s| s.unwrap_or(3)).collect::<Vec<_>>();
+        let x = &[1.0, 2.0, 5.0][..shape[0]];
+        let y = call(&model, "serving_default", vec![("x", floats(x, &shape))]);
+        assert_eq!(y[0].1.to_vec::<f32>().unwrap(), x.iter().map(|x| x / 2.0 + 2.0).collect::<Vec<_>>(), "{path}");
         let examples = vec![example(&[("x", 4.0)]), example(&[("x", -2.0)])];
         let examples = Array::from_strings(examples, [2]).unwrap();
         let y = call(&model, "regress_x_to_y", vec![("inputs", examples.clone())]);
@@ -96,8 +99,9 @@ fn several_signatures_and_outputs() {
     let y = call(&model, "timestwo", vec![("x", floats(&[4.0], &[]))]);
     assert_eq!(y[0].1.item::<f32>().unwrap(), 8.0);
     let model = open("tfjs-node/model_multi_output").unwrap();
-    let y = call(&model, "serving_default", vec![("x", floats(&[2.0], &[]))]);
-    assert_eq!(y.len(), model.signatures()[0].outputs.len());
+    let y = call(&model, "serving_default", vec![("x", floats(&[2.0], &[])), ("y", floats(&[3.0], &[]))]);
+    let values: Vec<f32> = y.iter().map(|y| y.1.item().unwrap()).collect();
+    assert_eq!((y.len(), values), (model.signatures()[0].outputs.len(), vec![2.0, 3.0]));
 }
 
 #[test]

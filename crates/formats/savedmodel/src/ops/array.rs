@@ -56,9 +56,7 @@ pub(super) static OPS: Family = &[
     ("Pad", |c| one(pad(&c.x(0)?, &widths(c)?, None)?)),
     ("PadV2", |c| one(pad(&c.x(0)?, &widths(c)?, Some(c.x(2)?))?)),
     ("ParallelConcat", |c| one(Tensor::concat(&c.all(0)?.iter().collect::<Vec<_>>(), 0))),
-    ("Placeholder", |c| {
-        Err(err!(InvalidArgument, "expected a value for the input '{}', found none", c.node.name))
-    }),
+    ("Placeholder", |c| Err(err!(InvalidArgument, "expected a value for the input '{}', found none", c.node.name))),
     ("PlaceholderWithDefault", hand_on),
     ("PreventGradient", hand_on),
     ("Range", range),

@@ -8,7 +8,6 @@ use super::{Family, one};
 use crate::interpret::Call;
 use crate::value::Value;
 
-
 fn apply(call: &Call<'_, '_>, f: impl Fn(&Tensor) -> Tensor) -> Result<Tensor> {
     Ok(f(&call.x(0)?))
 }

@@ -1,10 +1,10 @@
 //! Images as tensors: sizes, colours, patches.
 
 use cornet_error::{Result, err, fail};
+use cornet_ops::Tensor;
 use cornet_ops::image::{FillMode, Interpolation, WarpOptions};
 use cornet_ops::nn::ConvOptions;
 use cornet_ops::nn::geometry::{DataFormat, Padding};
-use cornet_ops::Tensor;
 use cornet_tensor::{Array, DType};
 
 use super::{Family, one};
@@ -274,13 +274,13 @@ fn crop_and_resize(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
         let index = flat.reshape([count, height * width, 1]).broadcast_to([count, height * width, depth]);
         images.reshape([count, h * w, depth]).take_along_axis(&index, 1).reshape([count, height, width, depth])
     };
-    let inside = |at: &Tensor, size: usize| {
-        at.greater_equal(0.0).logical_and(at.less_equal(size.saturating_sub(1) as f64))
-    };
+    let inside =
+        |at: &Tensor, size: usize| at.greater_equal(0.0).logical_and(at.less_equal(size.saturating_sub(1) as f64));
     let is_in = inside(&rows, h).expand_dims(&[2]).logical_and(inside(&columns, w).expand_dims(&[1]));
     let y = if bilinear {
         let (top, left) = (rows.floor(), columns.floor());
-        let (dy, dx) = ((&rows - &top).reshape([count, height, 1, 1]), (&columns - &left).reshape([count, 1, width, 1]));
+        let (dy, dx) =
+            ((&rows - &top).reshape([count, height, 1, 1]), (&columns - &left).reshape([count, 1, width, 1]));
         let at = |y: &Tensor, x: &Tensor| take(&pick(y, h), &pick(x, w));
         let (low, right) = (rows.ceil(), columns.ceil());
         let upper = at(&top, &left) * (1.0 - &dx) + at(&top, &right) * &dx;

@@ -117,7 +117,8 @@ pub(super) static OPS: Family = &[
     ("TensorListSetItem", |c| {
         let (index, item) = (c.x(1)?, c.x(2)?);
         let list = c.list(0)?;
-        let list = if c.attr_bool("resize_if_index_out_of_bounds", false) { grown(list, &index)? } else { list.clone() };
+        let list =
+            if c.attr_bool("resize_if_index_out_of_bounds", false) { grown(list, &index)? } else { list.clone() };
         Ok(vec![list.set(&index, &item)?.into()])
     }),
     ("TensorListSplit", |c| {
@@ -155,7 +156,7 @@ fn tensor_array(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     Limits::check("array: elements", count as u64, call.run.machine.limits.entries as u64 * 16)?;
     let shape = call.attr_shape("element_shape");
     let flow = List { dtype, shape: shape.clone(), items: Items::Each(vec![None; count]) };
-    Ok(vec![Value::Array(ArrayHandle { dtype, shape }), flow.into()])
+    Ok(vec![Value::Array(ArrayHandle { shape }), flow.into()])
 }
 
 /// The list with room for an index.
@@ -212,7 +213,8 @@ fn split(list: &List, x: &Tensor, lengths: &[usize]) -> Result<List> {
 
 fn concat(list: &List) -> Result<Vec<Value>> {
     let items: Vec<Tensor> = list.each()?.into_iter().flatten().collect();
-    let lengths = items.iter().map(|x| Ok(x.shape()?.first().copied().unwrap_or(0) as i64)).collect::<Result<Vec<_>>>()?;
+    let lengths =
+        items.iter().map(|x| Ok(x.shape()?.first().copied().unwrap_or(0) as i64)).collect::<Result<Vec<_>>>()?;
     let count = lengths.len();
     let whole = Tensor::concat(&items.iter().collect::<Vec<_>>(), 0);
     many([whole, Array::from_vec(lengths, [count])?.into()])

@@ -152,7 +152,8 @@ fn transposed(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
         .with("dilation", options.dilation_rate.as_slice())
         .with("groups", groups)
         .with("sizes", spatial);
-    let op = cornet_ops::find("conv_input_gradient").ok_or_else(|| err!(Internal, "there is no conv_input_gradient"))?;
+    let op =
+        cornet_ops::find("conv_input_gradient").ok_or_else(|| err!(Internal, "there is no conv_input_gradient"))?;
     let x = call1(op, &[&y, &kernel], attrs);
     if first {
         let order: Vec<isize> = [0, rank - 1].into_iter().chain(1..rank - 1).collect();
@@ -188,7 +189,14 @@ pub(super) fn fused(call: &Call<'_, '_>, y: Tensor, first: usize, last: bool) ->
             b"FusedBatchNorm" => {
                 let (scale, offset, mean, variance) = (take()?, take()?, take()?, take()?);
                 let axis = if last { -1 } else { 1 };
-                y.batch_normalization(&mean, &variance, axis, Some(&offset), Some(&scale), call.attr_float("epsilon", 1e-4))
+                y.batch_normalization(
+                    &mean,
+                    &variance,
+                    axis,
+                    Some(&offset),
+                    Some(&scale),
+                    call.attr_float("epsilon", 1e-4),
+                )
             }
             b"Relu" => y.relu(),
             b"Relu6" => y.relu6(),
@@ -246,7 +254,8 @@ fn batch_norm(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
 fn local_response(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     let x = call.x(0)?;
     let radius = call.attr_int("depth_radius", 5).clamp(0, 1 << 20) as usize;
-    let (offset, alpha, beta) = (call.attr_float("bias", 1.0), call.attr_float("alpha", 1.0), call.attr_float("beta", 0.5));
+    let (offset, alpha, beta) =
+        (call.attr_float("bias", 1.0), call.attr_float("alpha", 1.0), call.attr_float("beta", 0.5));
     let shape = x.shape()?;
     let channels = shape.last().copied().unwrap_or(0);
     let weights: Vec<f64> = (0..channels * channels)

@@ -56,7 +56,8 @@ fn range(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     let (starts, limits, deltas) = (starts?, limits?, deltas?);
     let dtype = starts.dtype();
     let rows = [&starts, &limits, &deltas].iter().map(|x| x.elements()).max().unwrap_or(0);
-    let rows = if [&starts, &limits, &deltas].iter().any(|x| x.shape().rank() > 0 && x.elements() == 0) { 0 } else { rows };
+    let rows =
+        if [&starts, &limits, &deltas].iter().any(|x| x.shape().rank() > 0 && x.elements() == 0) { 0 } else { rows };
     let at = |x: &[f64], i: usize| x.get(i).or(x.first()).copied().unwrap_or(0.0);
     let (starts, limits, deltas) = (starts.to_f64()?, limits.to_f64()?, deltas.to_f64()?);
     let (mut values, mut splits) = (Vec::new(), vec![0_i64]);

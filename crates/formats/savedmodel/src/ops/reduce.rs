@@ -47,11 +47,7 @@ pub(super) static OPS: Family = &[
     ("SegmentSum", |c| sorted_segments(c, Tensor::segment_sum)),
     ("SegmentSumV2", |c| segments(c, Tensor::segment_sum)),
     ("SparseSegmentMean", |c| sparse_segments(c, segment_mean)),
-    ("SparseSegmentSqrtN", |c| {
-        sparse_segments(c, |x, ids, n| {
-            segment_mean(x, ids, n) * count(x, ids, n).sqrt()
-        })
-    }),
+    ("SparseSegmentSqrtN", |c| sparse_segments(c, |x, ids, n| segment_mean(x, ids, n) * count(x, ids, n).sqrt())),
     ("SparseSegmentSum", |c| sparse_segments(c, Tensor::segment_sum)),
     ("Sum", |c| reduce(c, |x, axes, keep| x.sum(axes, keep).cast_like(x))),
     ("UnsortedSegmentMax", |c| segments(c, Tensor::segment_max)),

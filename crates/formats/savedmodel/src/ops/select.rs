@@ -180,8 +180,10 @@ fn dynamic_stitch(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
         fail!(OutOfRange, "stitch: expected indices near 0, found {}", count - 1);
     }
     for (i, &place) in places.iter().enumerate() {
-        *usize::try_from(place).ok().and_then(|p| from.get_mut(p)).ok_or_else(|| err!(OutOfRange, "stitch: {place}"))? =
-            i as i64;
+        *usize::try_from(place)
+            .ok()
+            .and_then(|p| from.get_mut(p))
+            .ok_or_else(|| err!(OutOfRange, "stitch: {place}"))? = i as i64;
     }
     one(rows.take(&Array::from_vec(from, [count])?.into(), 0))
 }

@@ -99,7 +99,8 @@ fn strided(call: &Call<'_, '_>, x: &Tensor) -> Result<Tensor> {
 /// The slice of a variable that is assigned.
 pub(super) fn assign_slice(call: &Call<'_, '_>, x: &Tensor, value: &Tensor) -> Result<Tensor> {
     let index = slots(call, x.rank()?)?;
-    let value = if value.rank()? == 0 { value.broadcast_to(x.index(Index(index.clone())).shape()?) } else { value.clone() };
+    let value =
+        if value.rank()? == 0 { value.broadcast_to(x.index(Index(index.clone())).shape()?) } else { value.clone() };
     Ok(x.index_update(Index(index), &value))
 }
 

@@ -100,7 +100,13 @@ fn as_string(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     let (precision, width) = (call.attr_int("precision", -1), call.attr_int("width", -1));
     let fill = call.attr_text("fill", "").chars().next();
     let scientific = call.attr_bool("scientific", false);
-    let style = if scientific { 'e' } else if call.attr_bool("shortest", false) { 'g' } else { 'f' };
+    let style = if scientific {
+        'e'
+    } else if call.attr_bool("shortest", false) {
+        'g'
+    } else {
+        'f'
+    };
     let mut format = NumberFormat { style, ..NumberFormat::default() };
     if precision >= 0 {
         format.precision = Some(precision as usize);
@@ -202,7 +208,11 @@ fn string_format(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     out.push_str(parts.next().unwrap_or_default());
     for (part, i) in parts.zip(0..) {
         let x = call.x(i)?;
-        let text = if x.dtype()? == DType::Str { x } else { x.as_string_with(NumberFormat { style: 'g', ..Default::default() }) };
+        let text = if x.dtype()? == DType::Str {
+            x
+        } else {
+            x.as_string_with(NumberFormat { style: 'g', ..Default::default() })
+        };
         let array = text.array()?;
         let words: Vec<_> = array.strings()?.iter().map(|s| String::from_utf8_lossy(s).into_owned()).collect();
         out.push_str(&if array.shape().rank() == 0 { words.concat() } else { format!("[{}]", words.join(" ")) });
@@ -346,7 +356,8 @@ fn unicode_encode(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     for row in splits.windows(2) {
         let range = usize::try_from(row[0]).ok().zip(usize::try_from(row[1]).ok());
         let row = range.and_then(|(a, b)| values.get(a..b)).ok_or_else(|| err!(OutOfRange, "splits: found {row:?}"))?;
-        let text: String = row.iter().map(|&c| u32::try_from(c).ok().and_then(char::from_u32).unwrap_or('\u{fffd}')).collect();
+        let text: String =
+            row.iter().map(|&c| u32::try_from(c).ok().and_then(char::from_u32).unwrap_or('\u{fffd}')).collect();
         out.push(text.into_bytes());
     }
     let count = out.len();
