@@ -157,3 +157,9 @@ fn products_of_half_precision_take_views() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn products_of_reversed_matrices_copy_them_first() -> Result<()> {
+    agree(&[ramp(&[3, 4]), ramp(&[4, 2])], |x| Ok(vec![x[0].flip(&[1]).matmul(&x[1]), x[0].matmul(x[1].flip(&[0]))]))?;
+    Ok(())
+}

@@ -1,9 +1,7 @@
 //! Running plans, and what an operator sees of the node it runs.
 
-use std::cell::Cell;
-
 use cornet_error::{Error, Limits, Result, err, fail};
-use cornet_ops::Tensor;
+use cornet_ops::{GradientTape, Tensor};
 use cornet_tensor::{Array, DType, Shape};
 
 use crate::plan::{Act, Plan, Step};
@@ -13,19 +11,14 @@ use crate::value::Value;
 /// What holds for a whole run.
 pub(crate) struct Context {
     pub limits: Limits,
-    /// How many random numbers were asked for, so that each node draws others.
-    draws: Cell<u32>,
+    /// Records the run if a node asks for gradients.
+    pub tape: Option<GradientTape>,
 }
 
 impl Context {
-    pub fn new(limits: &Limits) -> Self {
-        Self { limits: *limits, draws: Cell::new(0) }
-    }
-
-    /// A number that no other call of this run has got.
-    pub fn draw(&self) -> u32 {
-        self.draws.set(self.draws.get().wrapping_add(1));
-        self.draws.get()
+    /// For a run of this plan.
+    pub fn new(plan: &Plan, limits: &Limits) -> Self {
+        Self { limits: *limits, tape: plan.differentiates.then(GradientTape::persistent) }
     }
 }
 
@@ -43,6 +36,9 @@ pub(crate) fn run(
     plan.constants.iter().for_each(|(place, value)| values[*place] = Some(value.clone()));
     plan.captures.iter().zip(captured).for_each(|(&(_, place), value)| values[place] = value);
     plan.inputs.iter().zip(inputs).for_each(|(&place, value)| values[place] = value);
+    if let Some(tape) = &context.tape {
+        values.iter().flatten().filter_map(|v| v.tensor().ok()).for_each(|t| tape.watch(t));
+    }
     for step in &plan.steps {
         let results = run_step(step, context, &values).map_err(|e| e.within(step.node.label()))?;
         step.dead.iter().for_each(|&place| values[place] = None);
@@ -261,8 +257,11 @@ impl<'a> Call<'a> {
 
     /// Refuses sizes that no memory has, or more than the limits allow.
     pub fn admit(&self, dims: &[usize], dtype: DType) -> Result<Shape> {
-        let shape = Shape::checked(dims, dtype.size().max(1))?;
-        let bytes = (shape.elements() as u64).saturating_mul(dtype.size().max(1) as u64);
+        // An axis without elements hides sizes that what is made on the way there may have.
+        let size = if dtype == DType::Str { size_of::<Vec<u8>>() } else { dtype.size() };
+        let shape = Shape::checked(dims, size)?;
+        let elements = dims.iter().fold(1_u64, |n, &d| n.saturating_mul(d.max(1) as u64));
+        let bytes = elements.saturating_mul(size as u64);
         Limits::check("bytes of a tensor", bytes, self.context.limits.object_bytes)?;
         Ok(shape)
     }

@@ -120,7 +120,7 @@ impl OnnxModel {
         let (body, held) = (plan.clone(), *limits);
         let compiled = Compiled::new(info.name.clone(), move |x: &[Tensor]| {
             let inputs = x.iter().map(|t| Some(Value::Tensor(t.clone()))).collect();
-            let outputs = run(&body, &Context::new(&held), inputs, Vec::new())?;
+            let outputs = run(&body, &Context::new(&body, &held), inputs, Vec::new())?;
             outputs.iter().map(|v| v.tensor().cloned()).collect()
         });
         Ok(Self { info, signatures: vec![signature], plan, limits: *limits, others, compiled })
@@ -141,7 +141,7 @@ impl OnnxModel {
         }
         let mut inputs: Vec<Option<Value>> = inputs.into_iter().map(Some).collect();
         inputs.resize(self.plan.inputs.len(), None);
-        run(&self.plan, &Context::new(&self.limits), inputs, Vec::new())
+        run(&self.plan, &Context::new(&self.plan, &self.limits), inputs, Vec::new())
     }
 
     /// Whether every input and output is a tensor of one of our dtypes, so that [`Program::run`] runs the model.

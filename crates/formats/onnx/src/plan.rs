@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub steps: Vec<Step>,
     /// Places of the outputs.
     pub outputs: Vec<usize>,
+    /// Whether a node asks for gradients.
+    pub differentiates: bool,
 }
 
 /// A node made ready to run.
@@ -202,7 +204,16 @@ impl<'a> Planner<'a> {
         for node in nodes {
             self.steps.set(self.steps.get() + 1);
             Limits::check("onnx: nodes, functions put in place", self.steps.get(), 4 * self.limits.entries as u64)?;
-            let step = self.step(node, scopes, place).map_err(|e| e.within(node.label()))?;
+            let mut step = self.step(node, scopes, place).map_err(|e| e.within(node.label()))?;
+            if node.op_type == ops::gradient::NAME {
+                // What is differentiated is named by an attribute alone.
+                let Some(Attribute::Text(name)) = step.node.attribute("y") else {
+                    fail!(Corrupt, "{}: expected the name of a value, found none", node.label());
+                };
+                let name = String::from_utf8_lossy(name).into_owned();
+                step.inputs.push(Some(scopes.find(&name).ok_or_else(|| undefined("value", &name))?));
+                plan.differentiates = true;
+            }
             plan.steps.push(step);
         }
         Ok(())

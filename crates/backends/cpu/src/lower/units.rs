@@ -336,6 +336,13 @@ impl Former<'_> {
                 for value in self.graph.nodes[i].inputs.clone() {
                     self.materialise(value, &mut made);
                 }
+            } else if matches!(self.result.units[unit].kind, Kind::Product(_)) {
+                // Products read matrices forwards.
+                for value in self.graph.nodes[i].inputs.clone() {
+                    if self.place(value).1.strides.iter().any(|&s| s < 0) {
+                        self.materialise(value, &mut made);
+                    }
+                }
             }
         }
         let outputs: Vec<ValueId> = self.graph.outputs.iter().map(|o| o.value).collect();

@@ -105,6 +105,12 @@ pub(super) fn convolve(call: &Call<'_>, x: &Tensor, kernel: &Tensor, bias: Optio
     if own.checked_mul(groups) != Some(channels) || groups == 0 {
         fail!(DimMismatch, "kernel: expected {channels} channels over {groups} groups, found {own} a group");
     }
+    let mut dims = vec![x.shape()?[0], kernel.shape()?[0]];
+    dims.extend((0..input.len()).map(|a| {
+        let (before, after) = windows.pads[a];
+        input[a].saturating_add(before).saturating_add(after) / windows.strides[a] + 1
+    }));
+    call.admit(&dims, DType::F64)?;
     let options = ConvOptions {
         strides: windows.strides,
         padding: Padding::Explicit(windows.pads),
@@ -132,13 +138,16 @@ fn conv_transpose(call: &Call<'_>) -> Result<Tensor> {
         dilation_rate: dilations.clone(),
     };
     let each = channels / groups;
+    let cuts = transposed_cuts(call, &input, &taps, &strides, &dilations)?;
+    let mut dims = vec![x.shape()?[0], kernel.shape()?[1].saturating_mul(groups)];
+    dims.extend(cuts.iter().map(|c| c.1));
+    call.admit(&dims, DType::F64)?;
     let one = |g: usize| {
         let (x, w) = (x.slice_axis(1, g * each, each), kernel.slice_axis(0, g * each, each));
         Ok(x.conv_transpose(&taps_first(&w)?, Some(&vec![0; axes]), &options))
     };
     let parts = (0..groups).map(one).collect::<Result<Vec<_>>>()?;
     let whole = if groups == 1 { parts[0].clone() } else { Tensor::concat(&parts.iter().collect::<Vec<_>>(), 1) };
-    let cuts = transposed_cuts(call, &input, &taps, &strides, &dilations)?;
     add_bias(&cut(&whole, &cuts)?, call.maybe_tensor(2)?)
 }
 
@@ -164,6 +173,7 @@ fn transposed_cuts(
     for a in 0..axes {
         let reach = (taps[a].max(1) - 1).saturating_mul(dilations[a]).saturating_add(1);
         let whole = (input[a].max(1) - 1).saturating_mul(strides[a]).saturating_add(reach).saturating_add(extra[a]);
+        call.admit(&[whole], DType::F64)?;
         let size = match (&wanted, word) {
             (Some(wanted), _) => Some(wanted[a]),
             (None, "SAME_UPPER" | "SAME_LOWER") => Some(input[a].saturating_mul(strides[a])),

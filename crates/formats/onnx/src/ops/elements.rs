@@ -69,7 +69,8 @@ fn eye_like(call: &Call<'_>) -> Result<Tensor> {
     let [rows, columns] = shape[..] else { fail!(RankMismatch, "input: expected 2 axes, found {}", shape.rank()) };
     let dtype = call.int("dtype")?.map_or(x.dtype(), |code| Element::of(code).dtype())?;
     call.admit(&[rows, columns], dtype)?;
-    Ok(Tensor::eye(rows, columns, call.int_or("k", 0)?, dtype))
+    let reach = (rows + columns) as i64;
+    Ok(Tensor::eye(rows, columns, call.int_or("k", 0)?.clamp(-reach, reach), dtype))
 }
 
 fn range(call: &Call<'_>) -> Result<Tensor> {

@@ -40,6 +40,9 @@ impl Images {
         let (sizes, _) = spatial(x, None)?;
         let shape = x.shape()?;
         let count = sizes.iter().product();
+        if sizes.len() > 4 {
+            fail!(Unsupported, "input: expected at most 4 spatial axes, found {}", sizes.len());
+        }
         if count == 0 {
             fail!(EmptyData, "input: expected pixels, found {shape}");
         }
@@ -224,17 +227,14 @@ fn deform_conv(call: &Call<'_>) -> Result<Tensor> {
     let output: Vec<usize> = at.get(2..).unwrap_or_default().to_vec();
     let points: usize = output.iter().product();
     let outputs = kernel.shape()?[0];
-    let fits = output.len() == axes
+    let fits = groups.max(offset_groups) <= channels
+        && output.len() == axes
         && at[1] == offset_groups * k * axes
         && channels % offset_groups == 0
         && channels % groups == 0
         && outputs % groups == 0;
     if !fits {
-        fail!(
-            ShapeMismatch,
-            "offset: expected {} channels in {offset_groups} groups, found {at}",
-            offset_groups * k * axes
-        );
+        fail!(ShapeMismatch, "offset: expected {k} places of {axes} axes in {offset_groups} groups, found {at}");
     }
     // Where each tap of each window lies without offsets, `[taps, points]` for each axis.
     let base = |axis: usize| -> Result<Tensor> {
@@ -284,7 +284,8 @@ fn col2im(call: &Call<'_>) -> Result<Tensor> {
     let (strides, dilations) = (per_axis(call, "strides", axes, 1, 1)?, per_axis(call, "dilations", axes, 1, 1)?);
     let pads = pad_pairs(call, axes)?;
     let [batch, depth, length] = x.shape()?[..] else { fail!(RankMismatch, "input: expected 3 axes") };
-    let taps = block.iter().try_fold(1_usize, |n, &b| n.checked_mul(b)).filter(|&t| t > 0 && depth % t == 0);
+    let taps =
+        block.iter().try_fold(1_usize, |n, &b| n.checked_mul(b)).filter(|&t| t > 0 && depth >= t && depth % t == 0);
     let (Some(taps), true) = (taps, block.len() == axes) else {
         fail!(DimMismatch, "block_shape: expected a part of {depth} channels, found {block:?}");
     };
@@ -360,7 +361,7 @@ fn roi_align(call: &Call<'_>) -> Result<Tensor> {
             let (start, end) = (from * scale - offset, to * scale - offset);
             let length = if half { end - start } else { (end - start).max(1.0) };
             let size = length / n.max(1) as f64;
-            let samples = if ratio > 0 { ratio } else { whole_samples(size)? };
+            let samples = whole_samples(if ratio > 0 { ratio as f64 } else { size })?;
             Ok(Bins { start, size, samples })
         };
         let (across, down) = (bins(corners[0], corners[2], columns)?, bins(corners[1], corners[3], rows)?);

@@ -2,7 +2,7 @@
 
 use cornet_error::{Result, fail};
 use cornet_ops::{Tensor, nn};
-use cornet_tensor::DType;
+use cornet_tensor::{Array, DType};
 
 use super::{Entry, axis_of, one, unary};
 use crate::call::Call;
@@ -49,7 +49,7 @@ pub(super) const OPS: &[Entry] = &[
     one("Clip", clip),
     one("Div", |c| pair(c, quotient)),
     one("Elu", |c| Ok(c.tensor(0)?.elu(c.float_or("alpha", 1.0)?))),
-    one("Equal", |c| pair(c, |a, b| a.equal(b))),
+    one("Equal", equal),
     one("Gelu", |c| Ok(c.tensor(0)?.gelu(c.text_or("approximate", "none")? == "tanh"))).since(20),
     one("Greater", |c| pair(c, |a, b| a.greater(b))),
     one("GreaterOrEqual", |c| pair(c, |a, b| a.greater_equal(b))).since(12),
@@ -82,7 +82,31 @@ pub(super) const OPS: &[Entry] = &[
 ];
 
 fn pair(call: &Call<'_>, f: impl Fn(&Tensor, &Tensor) -> Tensor) -> Result<Tensor> {
-    Ok(f(call.tensor(0)?, call.tensor(1)?))
+    let (a, b) = (call.tensor(0)?, call.tensor(1)?);
+    if call.opset() < 7 && call.flag("broadcast")? {
+        return Ok(f(a, &aligned(a, b, call.int("axis")?)?));
+    }
+    Ok(f(a, b))
+}
+
+/// The second operand as versions before 7 lay it against the first: from an axis on, or at the last axes.
+fn aligned(a: &Tensor, b: &Tensor, axis: Option<i64>) -> Result<Tensor> {
+    let (whole, own) = (a.shape()?, b.shape()?);
+    let Some(axis) = axis.filter(|&axis| axis >= 0) else { return Ok(b.clone()) };
+    let behind = usize::try_from(axis).ok().and_then(|axis| whole.rank().checked_sub(axis)?.checked_sub(own.rank()));
+    let Some(behind) = behind else { fail!(OutOfRange, "axis: {own} does not fit {whole} from axis {axis} on") };
+    Ok(b.reshape(own.iter().copied().chain(std::iter::repeat_n(1, behind)).collect::<Vec<_>>()))
+}
+
+fn equal(call: &Call<'_>) -> Result<Tensor> {
+    let (a, b) = (call.tensor(0)?, call.tensor(1)?);
+    if a.dtype()? != DType::Str || b.dtype()? != DType::Str {
+        return pair(call, |a, b| a.equal(b));
+    }
+    let shape = a.shape()?.broadcast(&b.shape()?)?;
+    let (a, b) = (a.broadcast_to(&shape).array()?, b.broadcast_to(&shape).array()?);
+    let same = a.strings()?.iter().zip(b.strings()?).map(|(a, b)| a == b).collect::<Vec<_>>();
+    Ok(Array::from_vec(same, shape)?.into())
 }
 
 fn fold(call: &Call<'_>, f: impl Fn(&Tensor, &Tensor) -> Tensor) -> Result<Tensor> {
@@ -175,7 +199,11 @@ fn is_inf(call: &Call<'_>) -> Result<Tensor> {
 
 fn p_relu(call: &Call<'_>) -> Result<Tensor> {
     let (x, slope) = (call.tensor(0)?, call.tensor(1)?);
-    Ok(x.less(0).where_(x * slope, x))
+    let (shape, own) = (x.shape()?, slope.shape()?);
+    // Before version 7 one slope a channel.
+    let channels = call.opset() < 7 && own.rank() == 1 && own[0] > 1 && shape.rank() > 2;
+    let slope = if channels { aligned(x, slope, Some(1))? } else { slope.clone() };
+    Ok(x.less(0).where_(x * &slope, x))
 }
 
 fn selu(call: &Call<'_>) -> Result<Tensor> {

@@ -3,9 +3,11 @@
 //! Source: the operators' documentation of ONNX 1.23, <https://onnx.ai/onnx/operators/>.
 
 mod attention;
+mod classic;
 mod control;
 mod convolution;
 mod elements;
+pub(crate) mod gradient;
 mod image;
 mod index;
 mod loss;
@@ -21,6 +23,7 @@ mod sequence;
 mod signal;
 mod tensor;
 mod text;
+mod trees;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -112,9 +115,11 @@ const fn many(name: &'static str, f: fn(&Call<'_>) -> Result<Vec<Value>>) -> Ent
 /// Every operator, by family.
 static FAMILIES: &[&[Entry]] = &[
     attention::OPS,
+    classic::OPS,
     control::OPS,
     convolution::OPS,
     elements::OPS,
+    gradient::OPS,
     image::OPS,
     index::OPS,
     loss::OPS,
@@ -130,6 +135,7 @@ static FAMILIES: &[&[Entry]] = &[
     signal::OPS,
     tensor::OPS,
     text::OPS,
+    trees::OPS,
 ];
 
 static TABLE: LazyLock<HashMap<(&'static str, &'static str), &'static Entry>> =

@@ -220,8 +220,7 @@ fn dropout(call: &Call<'_>) -> Result<Vec<Value>> {
     if !(0.0..1.0).contains(&ratio) {
         fail!(InvalidArgument, "ratio: expected 0 to 1, found {ratio}");
     }
-    let draws = super::random::uniform(call, &shape, 0.0, 1.0, DType::F32)?;
-    let kept = draws.greater_equal(ratio);
+    let kept = super::random::kept(call, &shape, ratio)?;
     let y = kept.where_(x * (1.0 / (1.0 - ratio)), Tensor::zeros_like(x));
     Ok(vec![y.into(), kept.into()])
 }

@@ -61,7 +61,16 @@ impl Pool {
         let windows = Windows::of(call, &input, kernel)?;
         let up = call.flag("ceil_mode")?;
         let output = (0..axes).map(|a| outputs(&windows, &input, a, up)).collect::<Result<Vec<_>>>()?;
-        Ok(Self { input, windows, output })
+        let pool = Self { input, windows, output };
+        let grown = pool.widths();
+        let dims = x
+            .shape()?
+            .iter()
+            .zip(&grown)
+            .map(|(n, (a, b))| n.saturating_add(*a).saturating_add(*b))
+            .collect::<Vec<_>>();
+        call.admit(&dims, x.dtype()?)?;
+        Ok(pool)
     }
 
     /// How much further than the pads the last window reaches.
@@ -77,26 +86,31 @@ impl Pool {
         [(0, 0), (0, 0)].into_iter().chain(spatial).collect()
     }
 
-    /// For each tap of the windows, what all windows see of the padded input there.
-    fn taps(&self, padded: &Tensor) -> Result<Vec<Tensor>> {
-        let shape = padded.shape()?;
-        let count: usize = self.windows.kernel.iter().product();
-        if count > 65_536 {
-            fail!(LimitExceeded, "kernel_shape: expected at most 65536 taps, found {count}");
+    /// Joins what windows see of a padded tensor, one axis after the other: by `join`, from all taps along the axis.
+    fn each_axis(&self, padded: &Tensor, join: impl Fn(&[Tensor]) -> Result<Tensor>) -> Result<Tensor> {
+        let mut y = padded.clone();
+        // The last axis first: of equal taps the first in memory is then the one found.
+        for a in (0..self.input.len()).rev() {
+            y = join(&self.taps(&y, a)?)?;
         }
-        let tap = |mut flat: usize| {
+        Ok(y)
+    }
+
+    /// For each tap along an axis, what all windows see there.
+    fn taps(&self, x: &Tensor, axis: usize) -> Result<Vec<Tensor>> {
+        let (w, shape, at) = (&self.windows, x.shape()?, axis + 2);
+        if w.kernel[axis] > 16_384 {
+            fail!(LimitExceeded, "kernel_shape: expected at most 16384 taps an axis, found {}", w.kernel[axis]);
+        }
+        let tap = |tap: usize| {
             let (mut start, mut size, mut step) =
                 (vec![0_i64; shape.rank()], shape.to_vec(), vec![1_i64; shape.rank()]);
-            for a in (0..self.input.len()).rev() {
-                let at = flat % self.windows.kernel[a];
-                flat /= self.windows.kernel[a];
-                start[a + 2] = (at * self.windows.dilations[a]) as i64;
-                size[a + 2] = self.output[a];
-                step[a + 2] = self.windows.strides[a] as i64;
-            }
-            padded.slice_with(&start, &size, &step)
+            start[at] = (tap * w.dilations[axis]) as i64;
+            size[at] = self.output[axis];
+            step[at] = w.strides[axis] as i64;
+            x.slice_with(&start, &size, &step)
         };
-        Ok((0..count).map(tap).collect())
+        Ok((0..w.kernel[axis]).map(tap).collect())
     }
 
     fn dilated(&self) -> bool {
@@ -138,7 +152,6 @@ fn padded(x: &Tensor, widths: &[(usize, usize)], value: &Array) -> Result<Tensor
     if widths.iter().all(|w| *w == (0, 0)) {
         return Ok(x.clone());
     }
-    // Zeros shifted by the value, which must be finite for that: join blocks instead.
     let (mut y, fill) = (x.clone(), Tensor::from(value));
     for (axis, &(before, after)) in widths.iter().enumerate() {
         let mut dims = y.shape()?.to_vec();
@@ -160,17 +173,31 @@ fn max_pool(call: &Call<'_>) -> Result<Vec<Value>> {
         return Ok(vec![x.max_pool(&pool.options(true)).into()]);
     }
     let least = end_of(dtype, true)?;
-    let taps = pool.taps(&padded(x, &pool.widths(), &least)?)?;
-    let stacked = Tensor::stack(&taps.iter().collect::<Vec<_>>(), 0);
-    let mut results = vec![stacked.max(&[0], false).into()];
-    if call.wants(1) {
-        let places = places(&x.shape()?, call.flag("storage_order")?)?;
-        let places = pool.taps(&padded(&places, &pool.widths(), &Array::scalar(-1_i64))?)?;
-        let places = Tensor::stack(&places.iter().collect::<Vec<_>>(), 0);
-        let best = stacked.argmax(Some(0), true);
-        results.push(places.take_along_axis(&best, 0).squeeze(&[0]).into());
+    let values = padded(x, &pool.widths(), &least)?;
+    if !call.wants(1) {
+        return Ok(vec![pool.each_axis(&values, |taps| fold(taps, |a, b| a.maximum(b)))?.into()]);
     }
-    Ok(results)
+    let places = places(&x.shape()?, call.flag("storage_order")?)?;
+    let places = padded(&places, &pool.widths(), &Array::scalar(-1_i64))?;
+    let (mut values, mut places) = (values, places);
+    for a in (0..pool.input.len()).rev() {
+        // Of equal taps the first one stays, and what lies outside never wins over what is inside.
+        let (all, at) = (pool.taps(&values, a)?, pool.taps(&places, a)?);
+        (values, places) = (all[0].clone(), at[0].clone());
+        for (value, place) in all.iter().zip(&at).skip(1) {
+            let better = value.greater(&values).logical_or(places.less(0));
+            places = better.where_(place, &places);
+            values = better.where_(value, &values);
+        }
+    }
+    Ok(vec![values.into(), places.into()])
+}
+
+fn fold(taps: &[Tensor], f: impl Fn(&Tensor, &Tensor) -> Tensor) -> Result<Tensor> {
+    let Some((first, rest)) = taps.split_first() else {
+        fail!(InvalidArgument, "kernel_shape: expected taps, found none")
+    };
+    Ok(rest.iter().fold(first.clone(), |a, b| f(&a, b)))
 }
 
 /// The place of each element in memory: row by row, or column by column in each image.
@@ -204,21 +231,15 @@ fn average_pool(call: &Call<'_>) -> Result<Tensor> {
     } else {
         ones.pad(&widths)
     };
-    let sum = |t: &Tensor| Ok::<_, cornet_error::Error>(add_all(&pool.taps(t)?));
+    let sum = |t: &Tensor| pool.each_axis(t, |taps| fold(taps, |a, b| a + b));
     Ok(sum(&x.pad(&widths))? / sum(&seen)?)
-}
-
-fn add_all(taps: &[Tensor]) -> Tensor {
-    let mut taps = taps.iter();
-    let first = taps.next().cloned().unwrap_or_else(|| Tensor::of(0.0_f32));
-    taps.fold(first, |sum, tap| sum + tap)
 }
 
 fn lp_pool(call: &Call<'_>) -> Result<Tensor> {
     let x = call.tensor(0)?;
     let (pool, p) = (Pool::of(call, x)?, order(call)?);
     let powers = x.absolute().power(p).pad(&pool.widths());
-    Ok(add_all(&pool.taps(&powers)?).power(1.0 / p).cast(x.dtype()?))
+    Ok(pool.each_axis(&powers, |taps| fold(taps, |a, b| a + b))?.power(1.0 / p).cast(x.dtype()?))
 }
 
 fn max_unpool(call: &Call<'_>) -> Result<Tensor> {

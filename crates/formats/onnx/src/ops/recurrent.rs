@@ -180,8 +180,15 @@ impl Direction {
     }
 }
 
-/// Runs over `[time, batch, inputs]`: the states of all steps, the last state and the last cell.
-fn run(d: &Direction, x: &Tensor, start: [Tensor; 2], lengths: Option<&Tensor>) -> Result<(Tensor, Tensor, Tensor)> {
+/// Runs over `[time, batch, inputs]`, from the end where `backwards` says so: the states of all steps in the order of
+/// time, the last state and the last cell.
+fn run(
+    d: &Direction,
+    x: &Tensor,
+    start: [Tensor; 2],
+    lengths: Option<&Tensor>,
+    backwards: bool,
+) -> Result<(Tensor, Tensor, Tensor)> {
     let shape = x.shape()?;
     let (steps, batch) = (shape[0], shape[1]);
     let mut inputs = x.reshape([steps * batch, shape[2]]).matmul(&d.input);
@@ -192,7 +199,8 @@ fn run(d: &Direction, x: &Tensor, start: [Tensor; 2], lengths: Option<&Tensor>) 
     let inputs = inputs.reshape([steps, batch, width]);
     let [mut state, mut cell] = start;
     let mut all = Vec::with_capacity(steps);
-    for t in 0..steps {
+    for step in 0..steps {
+        let t = if backwards { steps - 1 - step } else { step };
         let (mut next, mut held) = d.step(&inputs.slice_axis(0, t, 1).squeeze(&[0]), &state, &cell);
         let mut y = next.clone();
         if let Some(lengths) = lengths {
@@ -204,6 +212,9 @@ fn run(d: &Direction, x: &Tensor, start: [Tensor; 2], lengths: Option<&Tensor>) 
         }
         (state, cell) = (next, held);
         all.push(y);
+    }
+    if backwards {
+        all.reverse();
     }
     let stacked = if all.is_empty() {
         Tensor::zeros([0, batch, d.size], x.dtype()?)
@@ -237,12 +248,13 @@ fn recurrent(call: &Call<'_>, cell: Cell) -> Result<Vec<Value>> {
                 None => Tensor::zeros([shape[1], d.size], x.dtype()?),
             })
         };
+        // Sequences of different lengths are turned round each by itself.
         let flip = |t: &Tensor| match &lengths {
-            _ if !reverse[i] => Ok(t.clone()),
-            Some(lengths) => reversed(t, lengths, 1, 0),
-            None => Ok(t.flip(&[0])),
+            Some(lengths) if reverse[i] => reversed(t, lengths, 1, 0),
+            _ => Ok(t.clone()),
         };
-        let (y, state, held) = run(&d, &flip(&x)?, [start(5)?, start(6)?], lengths.as_ref())?;
+        let backwards = reverse[i] && lengths.is_none();
+        let (y, state, held) = run(&d, &flip(&x)?, [start(5)?, start(6)?], lengths.as_ref(), backwards)?;
         outputs.push(flip(&y)?);
         states.push(state);
         cells.push(held);

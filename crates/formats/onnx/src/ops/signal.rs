@@ -85,6 +85,9 @@ fn dft(call: &Call<'_>) -> Result<Tensor> {
         None if inverse && one_sided => 2 * shape[axis].saturating_sub(1),
         None => shape[axis],
     };
+    if length == 0 {
+        fail!(InvalidArgument, "dft_length: expected at least 1, found 0");
+    }
     call.admit(&[shape.elements() / shape[axis].max(1), length], DType::C64)?;
     // The signal's axis becomes the last of real and imaginary part.
     let last = shape.rank() as isize - 2;

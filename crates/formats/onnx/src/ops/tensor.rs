@@ -159,8 +159,8 @@ pub(super) fn part_sizes(call: &Call<'_>, size: usize, given: Option<Vec<i64>>) 
         Some(count) => usize::try_from(count).unwrap_or(0),
         None => call.outputs(),
     };
-    if count == 0 {
-        fail!(InvalidArgument, "split: expected at least 1 output, found none");
+    if count == 0 || count > call.outputs() {
+        fail!(InvalidArgument, "split: expected 1 to {} outputs, found {count}", call.outputs());
     }
     let each = size.div_ceil(count);
     Ok((0..count).map(|i| each.min(size.saturating_sub(i * each))).collect())
@@ -262,7 +262,7 @@ fn depth_to_space(call: &Call<'_>) -> Result<Value> {
     moved(call, |x| {
         let shape = x.shape()?;
         let [n, c, h, w] = shape[..] else { fail!(RankMismatch, "input: expected 4 axes, found {}", shape.rank()) };
-        let area = block.checked_mul(block).filter(|&a| a > 0 && c % a == 0);
+        let area = block.checked_mul(block).filter(|&a| a > 0 && c >= a && c % a == 0);
         let Some(area) = area else {
             fail!(DimMismatch, "channels: expected a multiple of {block} squared, found {c}")
         };
@@ -281,7 +281,7 @@ fn space_to_depth(call: &Call<'_>) -> Result<Value> {
     moved(call, |x| {
         let shape = x.shape()?;
         let [n, c, h, w] = shape[..] else { fail!(RankMismatch, "input: expected 4 axes, found {}", shape.rank()) };
-        if block == 0 || h % block != 0 || w % block != 0 {
+        if block == 0 || block > h.min(w) || h % block != 0 || w % block != 0 {
             fail!(DimMismatch, "height and width: expected multiples of {block}, found {h} and {w}");
         }
         let y = x.reshape([n, c, h / block, block, w / block, block]);
@@ -319,7 +319,7 @@ fn pad(call: &Call<'_>) -> Result<Value> {
     call.admit(&to, x.dtype()?)?;
     // What is cut off goes first, so that edges are those of what stays.
     let cut = |n: usize, (a, b): (i64, i64)| {
-        let (a, b) = ((-a).max(0) as usize, (-b).max(0) as usize);
+        let (a, b) = (a.saturating_neg().max(0) as usize, b.saturating_neg().max(0) as usize);
         (a.min(n), n.saturating_sub(a).saturating_sub(b))
     };
     let cuts: Vec<(usize, usize)> = shape.iter().zip(&widths).map(|(&n, &w)| cut(n, w)).collect();
