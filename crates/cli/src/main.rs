@@ -3,7 +3,6 @@
 
 mod commands;
 mod input;
-mod inspect;
 mod output;
 mod recipe;
 mod source;
@@ -18,7 +17,8 @@ Examples:
   cornet quickstart                                   train, test, save and load a model
   cornet train mnist-mlp                              train after a recipe
   cornet predict mnist-mlp.keras --input digit.png    use a model
-  cornet inspect model.keras                          what a file holds
+  cornet inspect model.onnx                           what a file holds
+  cornet convert model.keras model.onnx               another format
   cornet datasets fetch mnist                         download a dataset into the cache
   cornet bench gemm conv elementwise                  how near to the machine's ceilings
   cornet env                                          CPU, threads, versions, settings";
@@ -39,6 +39,7 @@ enum Command {
     Predict(commands::predict::Predict),
     Summary(commands::summary::Summary),
     Inspect(commands::inspect::Inspect),
+    Convert(commands::convert::Convert),
     Datasets(commands::datasets::Datasets),
     Bench(commands::bench::Bench),
     Env(commands::env::Env),
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Command::Predict(command) => command.run(),
         Command::Summary(command) => command.run(),
         Command::Inspect(command) => command.run(),
+        Command::Convert(command) => command.run(),
         Command::Datasets(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Env(command) => command.run(),

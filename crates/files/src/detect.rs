@@ -113,6 +113,14 @@ pub(crate) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// The prefix of a checkpoint that may be given by its index.
+pub(crate) fn prefix_of(path: &Path) -> PathBuf {
+    match path.extension() {
+        Some(ending) if ending == "index" => path.with_extension(""),
+        _ => path.to_path_buf(),
+    }
+}
+
 fn in_folder(path: &Path) -> Result<Format> {
     let has = |name: &str| path.join(name).is_file();
     if has(SAVED_MODEL) {

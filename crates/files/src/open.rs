@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cornet_error::{Limits, Result, err};
+use cornet_format_onnx::OnnxModel;
 use cornet_format_savedmodel::SavedModel;
 use cornet_nn::saving::{LoadOptions, ModelProgram, load_model_with};
 use cornet_program::Program;
@@ -40,6 +41,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Program>> {
             let model = load_model_with(path, &options)?;
             Ok(Box::new(ModelProgram::new(model).map_err(|e| e.within(path.display().to_string()))?))
         }
+        Format::Onnx => Ok(Box::new(OnnxModel::open(path, &options.limits)?)),
         Format::SavedModel => {
             let model = SavedModel::open(path, &[], &options.limits);
             Ok(Box::new(model.map_err(|e| e.within(path.display().to_string()))?))
@@ -67,7 +69,6 @@ fn found(format: Format) -> &'static str {
         Format::Npz => "arrays",
         Format::Npy => "an array",
         Format::Hdf5 => "HDF5 without a model",
-        Format::Onnx => "an ONNX model, which this build does not run",
-        Format::Keras | Format::KerasH5 | Format::SavedModel => "a model",
+        Format::Onnx | Format::Keras | Format::KerasH5 | Format::SavedModel => "a model",
     }
 }

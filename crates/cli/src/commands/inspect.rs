@@ -3,24 +3,28 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use cornet_error::Result;
+use cornet_error::{Limits, Result};
+use cornet_files::inspect;
 
-use crate::inspect::look;
 use crate::output::{print, print_json};
 
 const EXAMPLES: &str = "\
 Examples:
   cornet inspect digits.keras
-  cornet inspect weights.weights.h5
+  cornet inspect model.onnx
+  cornet inspect saved_model/                 signatures as `saved_model_cli show --all` prints them
+  cornet inspect weights.safetensors
+  cornet inspect checkpoints/model.ckpt-100
   cornet inspect images.npy --json
 
-Reads .keras, .h5, .npy and .npz files; the content decides, not the name.";
+Format, who made it, inputs and outputs, layers or ops, parameters, sizes, and what does not run here and why. The content
+decides, not the name.";
 
 /// Show what a file holds: models, weights, arrays.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Inspect {
-    /// The file.
+    /// The file, the folder of a SavedModel, or the prefix of a checkpoint.
     file: PathBuf,
     /// Print JSON.
     #[arg(long)]
@@ -29,7 +33,7 @@ pub struct Inspect {
 
 impl Inspect {
     pub fn run(self) -> Result<()> {
-        let report = look(&self.file)?;
+        let report = inspect(&self.file, &Limits::default())?;
         if self.json { print_json(&report.json) } else { print(&report.text) }
     }
 }

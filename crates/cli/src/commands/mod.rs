@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub mod bench;
+pub mod convert;
 pub mod datasets;
 pub mod env;
 pub mod evaluate;

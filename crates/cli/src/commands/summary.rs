@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use cornet::models::{Model, PlotOptions, SummaryOptions, plot_model};
 use cornet::saving::load_model;
-use cornet_error::Result;
+use cornet_error::{Limits, Result, err};
+use cornet_files::detect;
 use serde_json::json;
 
 use crate::output::{print, print_json};
@@ -16,7 +17,7 @@ use crate::output::{print, print_json};
     after_help = "Examples:\n  cornet summary digits.keras\n  cornet summary digits.keras --expand-nested --show-trainable\n  cornet summary digits.keras --plot digits.svg\n  cornet summary digits.keras --json"
 )]
 pub struct Summary {
-    /// A .keras file.
+    /// A Keras model: .keras or .h5.
     model: PathBuf,
     /// Show the layers of models among the layers, too.
     #[arg(long)]
@@ -34,6 +35,11 @@ pub struct Summary {
 
 impl Summary {
     pub fn run(self) -> Result<()> {
+        let format = detect(&self.model, &Limits::default())?;
+        if !format.has_layers() {
+            return Err(err!(UnsupportedFormat, "{}: expected a model of layers, found {format}", self.model.display())
+                .help("cornet inspect shows what is in it: signatures, ops, arrays"));
+        }
         let model = load_model(&self.model)?;
         let (expand_nested, show_trainable) = (self.expand_nested, self.show_trainable);
         if let Some(path) = &self.plot {

@@ -460,7 +460,8 @@ pub trait Model: Layer {
         saving::export(self, path, format)
     }
 
-    /// Saves the weights as a `.weights.h5` file that Keras 3.15.1 loads.
+    /// Saves the weights as a `.weights.h5` file that Keras 3.15.1 loads; under a name in `.safetensors` or `.npz`, as
+    /// arrays under the weights' paths.
     ///
     /// # Errors
     /// As [`Model::save`].
@@ -471,7 +472,8 @@ pub trait Model: Layer {
         saving::save_weights(self, path.as_ref())
     }
 
-    /// Loads weights from a `.weights.h5`, `.keras` or older `.h5` file; from the last by the order of layers.
+    /// Loads weights from a `.weights.h5`, `.keras` or older `.h5` file, from the last by the order of layers; from
+    /// safetensors and `.npz` by the weights' paths.
     ///
     /// # Errors
     /// `not_found`, `corrupt` and their likes; `shape_mismatch` for weights of another model.

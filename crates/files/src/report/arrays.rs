@@ -1,16 +1,17 @@
-//! `.npy` and `.npz`.
+//! `.npy`, `.npz` and safetensors.
 
 use std::path::Path;
 
 use cornet_error::{Limits, Result};
+use cornet_format_safetensors::File;
 use cornet_tensor::Array;
 use serde_json::{Value, json};
 
-use super::{Report, shown};
-use crate::output::{bytes, columns};
+use super::Content;
+use crate::text::{bytes, columns, grouped, shown};
 
 /// One array: type, size, spread, values.
-pub fn npy(path: &Path, limits: &Limits) -> Result<Report> {
+pub fn npy(path: &Path, limits: &Limits) -> Result<Content> {
     let array = Array::read_npy_within(path, limits)?;
     let mut text = format!("NumPy array: {} {}, {}", array.dtype(), array.shape(), size(&array));
     if let Some(spread) = Spread::of(&array) {
@@ -19,13 +20,12 @@ pub fn npy(path: &Path, limits: &Limits) -> Result<Report> {
     if array.elements() > 0 {
         text.push_str(&format!("\n{array}"));
     }
-    let mut json = described(&array);
-    json["format"] = json!("npy");
-    Ok(Report { text, json })
+    let json = described(&array);
+    Ok(Content { text, json })
 }
 
 /// Named arrays, one a line.
-pub fn npz(path: &Path, limits: &Limits) -> Result<Report> {
+pub fn npz(path: &Path, limits: &Limits) -> Result<Content> {
     let arrays = Array::read_npz_within(path, limits)?;
     let row = |(name, array): &(String, Array)| {
         let spread = Spread::of(array).map(|s| s.text()).unwrap_or_default();
@@ -35,7 +35,31 @@ pub fn npz(path: &Path, limits: &Limits) -> Result<Report> {
     let noun = if arrays.len() == 1 { "array" } else { "arrays" };
     let text = format!("NumPy archive: {} {noun}\n{}", arrays.len(), columns(&rows)).trim_end().to_string();
     let listed: serde_json::Map<String, Value> = arrays.iter().map(|(n, a)| (n.clone(), described(a))).collect();
-    Ok(Report { text, json: json!({"format": "npz", "arrays": listed}) })
+    Ok(Content { text, json: json!({"arrays": listed}) })
+}
+
+/// Named arrays, from the header alone.
+pub fn safetensors(path: &Path, limits: &Limits) -> Result<Content> {
+    let file = File::open(path, limits)?;
+    let numbers: u64 = file.entries().iter().map(|entry| entry.shape.elements() as u64).sum();
+    let size: u64 = file.entries().iter().map(|entry| entry.end - entry.start).sum();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    rows.extend(file.metadata().iter().map(|(key, value)| vec![format!("  @{} = {}", shown(key), shown(value))]));
+    for entry in file.entries() {
+        let dtype = entry.dtype.map_or(entry.dtype_name, |dtype| dtype.name()).to_owned();
+        let why = if entry.dtype.is_none() { "  (a dtype that is not read)" } else { "" };
+        rows.push(vec![format!("  {}", shown(&entry.name)), dtype, format!("{}{why}", entry.shape)]);
+    }
+    let noun = if file.entries().len() == 1 { "array" } else { "arrays" };
+    let count = file.entries().len();
+    let listed = columns(&rows);
+    let text = format!("safetensors: {count} {noun}\n{listed}\nparameters {} ({})", grouped(numbers), bytes(size));
+    let array = |entry: &cornet_format_safetensors::Entry| {
+        let dtype = entry.dtype.map_or(entry.dtype_name, |dtype| dtype.name());
+        (entry.name.clone(), json!({"dtype": dtype, "shape": entry.shape.as_slice(), "read": entry.dtype.is_some()}))
+    };
+    let arrays: serde_json::Map<String, Value> = file.entries().iter().map(array).collect();
+    Ok(Content { text, json: json!({"metadata": file.metadata(), "arrays": arrays, "parameters": numbers}) })
 }
 
 fn size(array: &Array) -> String {

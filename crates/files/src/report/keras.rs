@@ -7,11 +7,13 @@ use cornet_format_keras::{KerasFile, read};
 use cornet_tensor::Array;
 use serde_json::{Value, json};
 
-use super::{Report, shown};
-use crate::output::{bytes, columns, grouped};
+use super::{Content, signatures_json, signatures_text};
+use crate::detect::Format;
+use crate::open::{OpenOptions, open};
+use crate::text::{bytes, columns, grouped, shown};
 
 /// The model's class, layers, variables and training.
-pub fn model(path: &Path, limits: &Limits) -> Result<Report> {
+pub fn model(path: &Path, format: Format, limits: &Limits) -> Result<Content> {
     let file = read(path, limits)?;
     let variables = variables(&file);
     let mut sections = vec![heading(&file)];
@@ -27,20 +29,32 @@ pub fn model(path: &Path, limits: &Limits) -> Result<Report> {
         sections.push(format!("variables\n{}", columns(&variables.iter().map(row).collect::<Vec<_>>())));
     }
     sections.push(totals(&variables));
+    // What the model takes and gives, as it runs here; or why it does not.
+    let program = match format.has_layers() {
+        true => Some(open(path, &OpenOptions::new().limits(*limits))),
+        false => None,
+    };
+    match &program {
+        Some(Ok(program)) => sections.insert(1, signatures_text(program.signatures())),
+        Some(Err(error)) => sections.push(format!("does not run here: {error}")),
+        None => {}
+    }
     let text = sections.join("\n");
     let listed: Vec<Value> = variables
         .iter()
         .map(|(name, a)| json!({"path": name, "dtype": a.dtype().name(), "shape": a.shape().as_slice()}))
         .collect();
     let json = json!({
-        "format": if file.legacy.is_some() { "h5" } else { "keras" },
         "keras_version": file.metadata.keras_version,
         "date_saved": file.metadata.date_saved,
         "config": file.config,
         "variables": listed,
+        "parameters": variables.iter().filter(|(p, _)| !p.starts_with("optimizer")).map(|(_, a)| a.elements()).sum::<usize>(),
+        "signatures": program.as_ref().and_then(|p| p.as_ref().ok()).map(|p| signatures_json(p.signatures())),
+        "unsupported": program.as_ref().and_then(|p| p.as_ref().err()).map(ToString::to_string),
         "assets": file.assets.keys().collect::<Vec<_>>(),
     });
-    Ok(Report { text, json })
+    Ok(Content { text, json })
 }
 
 fn heading(file: &KerasFile) -> String {

@@ -1,4 +1,4 @@
-//! HDF5: whole models of the older kind, weights, and anything else.
+//! HDF5: Keras's weights by path, and anything else.
 
 use std::path::Path;
 
@@ -6,26 +6,27 @@ use cornet_error::{Limits, Result};
 use cornet_hdf5::{Attribute, File, Group};
 use serde_json::{Value, json};
 
-use super::{Report, keras, shown};
-use crate::output::columns;
+use super::Content;
+use crate::detect::Format;
+use crate::text::{columns, grouped, shown};
 
-/// A model if it is one, the tree of groups and datasets otherwise.
-pub fn file(path: &Path, limits: &Limits) -> Result<Report> {
+/// The tree of groups and datasets.
+pub fn file(path: &Path, format: Format, limits: &Limits) -> Result<Content> {
     let file = File::open(path, limits)?;
     let root = file.root();
-    if root.attribute("model_config").is_some() || root.attribute("layer_names").is_some() {
-        return keras::model(path, limits);
-    }
-    let what =
-        match root.groups().contains_key("layers") || root.groups().contains_key("_layer_checkpoint_dependencies") {
-            true => "Keras weights in HDF5",
-            false => "HDF5",
-        };
     let mut rows = Vec::new();
     tree(root, 1, &mut rows);
     let datasets = rows.iter().filter(|r| r.len() > 1).count();
-    let text = format!("{what}: {datasets} datasets\n{}", columns(&rows)).trim_end().to_string();
-    Ok(Report { text, json: json!({"format": "hdf5", "kind": what, "root": as_json(root)}) })
+    let numbers = numbers(root);
+    let listed = columns(&rows);
+    let text = format!("{format}: {datasets} datasets\n{listed}\nparameters {}", grouped(numbers)).trim_end().to_string();
+    Ok(Content { text, json: json!({"kind": format.to_string(), "root": as_json(root), "parameters": numbers}) })
+}
+
+/// The elements of all datasets.
+fn numbers(group: &Group) -> u64 {
+    let own = group.datasets().values().map(|d| d.shape().iter().fold(1_u64, |n, &s| n.saturating_mul(s as u64)));
+    own.chain(group.groups().values().map(numbers)).fold(0, u64::saturating_add)
 }
 
 /// A line for each attribute, dataset and group, indented by depth.
