@@ -89,9 +89,38 @@ def saved_there(folder):
     check("its summary is Keras's", found == plain, f"\n{found}\n{plain}")
 
 
+def several(folder):
+    """A model of two inputs, of texts and of numbers, and two outputs: arrays by name in, by name out."""
+    file, x_file, y_file = (os.path.join(folder, n) for n in ("two.keras", "two.npz", "two_y.npz"))
+    words, sizes = layers.Input((3,), name="words", dtype="int32"), layers.Input((4,), name="sizes")
+    both = layers.Concatenate()([layers.Flatten()(layers.Embedding(9, 2)(words)), sizes])
+    outputs = [layers.Dense(1, name="score")(both), layers.Dense(3, activation="softmax", name="kind")(both)]
+    model = keras.Model([words, sizes], outputs)
+    model.save(file)
+    rng = np.random.default_rng(8)
+    x = {"sizes": rng.random((40, 4), dtype=np.float32), "words": rng.integers(0, 9, (40, 3))}
+    np.savez(x_file, **x)
+    theirs = dict(zip(("score", "kind"), model.predict(x, verbose=0)))
+    for name in (file, os.path.join(folder, "two.h5"), os.path.join(folder, "two.onnx"), os.path.join(folder, "two")):
+        if name != file:
+            cornet("convert", file, name)
+        cornet("predict", name, "--input", x_file, "--output", y_file)
+        ours = np.load(y_file)
+        pairs = zip(ours.files, theirs) if set(ours.files) != set(theirs) else [(k, k) for k in theirs]
+        worst = max(far(ours[a], theirs[b]) for a, b in pairs)
+        check(f"two inputs and two outputs by name, {os.path.basename(name)}, within 1e-5", worst < 1e-5, worst)
+    weights = os.path.join(folder, "w.safetensors")
+    cornet("convert", file, weights)
+    back = os.path.join(folder, "back.keras")
+    cornet("convert", weights, back, "--into", file)
+    same = all(np.array_equal(a, b) for a, b in zip(keras.models.load_model(back).get_weights(), model.get_weights()))
+    check("weights go through safetensors and back", same)
+
+
 program = sys.argv[1]
 print(f"Keras {keras.__version__} on {keras.backend.backend()}")
 with tempfile.TemporaryDirectory() as folder:
     saved_here(folder)
     saved_there(folder)
+    several(folder)
 sys.exit(failures > 0)

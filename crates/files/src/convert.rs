@@ -8,8 +8,8 @@ use cornet_format_onnx::OnnxModel;
 use cornet_format_onnx::write::WriteOptions;
 use cornet_nn::models::{BoxedModel, Model};
 use cornet_nn::saving::{
-    ExportFormat, ExportOptions, H5Options, LoadOptions, export_with, load_model_with, load_weights, save_h5, save_weights,
-    set_named_weights,
+    ExportFormat, ExportOptions, H5Options, LoadOptions, export_with, load_model_with, load_weights, save_h5,
+    save_weights, set_named_weights,
 };
 use cornet_ops::Tensor;
 use cornet_program::{DEFAULT_SIGNATURE, Program};
@@ -113,8 +113,12 @@ pub fn convert(from: &Path, to: &Path, options: &ConvertOptions) -> Result<Conve
     };
     let notes = match (&options.into, source) {
         (Some(model), _) => into_model(from, source, model, to, target, options)?,
-        (None, Format::Keras | Format::KerasH5) if !options.map_is_needed(target) => from_layers(from, to, target, options)?,
-        (None, Format::Onnx | Format::SavedModel) if target.is_model() => from_graph(from, source, to, target, &options.limits)?,
+        (None, Format::Keras | Format::KerasH5) if !options.map_is_needed(target) => {
+            from_layers(from, to, target, options)?
+        }
+        (None, Format::Onnx | Format::SavedModel) if target.is_model() => {
+            from_graph(from, source, to, target, &options.limits)?
+        }
         (None, _) => from_weights(from, to, target, options)?,
     };
     Ok(Converted { from: source, to: target, notes })
@@ -188,12 +192,14 @@ fn not_written(target: Format) -> Error {
 /// A graph as another graph.
 fn from_graph(from: &Path, source: Format, to: &Path, target: Format, limits: &Limits) -> Result<Vec<String>> {
     if target.has_layers() {
-        return Err(err!(Unsupported, "{}: expected a model of layers, found a {source}", from.display())
-            .help("a graph has no layers any more: write .onnx or a SavedModel, or its weights into a model with --into"));
+        return Err(err!(Unsupported, "{}: expected a model of layers, found a {source}", from.display()).help(
+            "a graph has no layers any more: write .onnx or a SavedModel, or its weights into a model with --into",
+        ));
     }
     if source == Format::SavedModel {
-        return Err(err!(Unsupported, "convert: expected an ONNX model, found a SavedModel")
-            .help("SavedModels run here and are not written as other graphs: convert the Keras model that it was made of"));
+        return Err(err!(Unsupported, "convert: expected an ONNX model, found a SavedModel").help(
+            "SavedModels run here and are not written as other graphs: convert the Keras model that it was made of",
+        ));
     }
     let model = OnnxModel::open(from, limits)?;
     let signature = model.signature(None)?;
@@ -246,7 +252,8 @@ fn into_model(
     if by_place {
         load_weights(&model, from)?;
     } else {
-        let unused = set_named_weights(&model, &renamed(from, options)?).map_err(|e| e.within(from.display().to_string()))?;
+        let unused =
+            set_named_weights(&model, &renamed(from, options)?).map_err(|e| e.within(from.display().to_string()))?;
         if !unused.is_empty() {
             notes.push(format!("arrays that the model has no weight for: {}", listed(&unused)));
         }

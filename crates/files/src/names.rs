@@ -115,7 +115,9 @@ impl NameMap {
 
 fn note(seen: &mut std::collections::HashMap<String, String>, to: &str, from: &str) -> Result<()> {
     match seen.insert(to.to_owned(), from.to_owned()) {
-        Some(other) => Err(err!(AlreadyExists, "name map: expected one array called '{to}', found '{other}' and '{from}'")),
+        Some(other) => {
+            Err(err!(AlreadyExists, "name map: expected one array called '{to}', found '{other}' and '{from}'"))
+        }
         None => Ok(()),
     }
 }
@@ -145,7 +147,8 @@ impl Rule {
             let axis = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
             list.as_array()?.iter().map(axis).collect::<Option<Vec<_>>>()
         };
-        let transpose = transpose.map(|list| axes(list).ok_or_else(|| wrong("a list of axes as transpose"))).transpose()?;
+        let transpose =
+            transpose.map(|list| axes(list).ok_or_else(|| wrong("a list of axes as transpose"))).transpose()?;
         Ok(Self { from: from.to_owned(), to, transpose })
     }
 
@@ -242,7 +245,13 @@ mod tests {
 
     #[test]
     fn maps_that_say_nothing_clear_are_refused() {
-        for wrong in ["[]", "{\"a\": 1}", "{\"a*\": \"b\"}", "{\"a\": {\"to\": \"b\"}}", "{\"a\": {\"name\": \"b\", \"transpose\": 1}}"] {
+        for wrong in [
+            "[]",
+            "{\"a\": 1}",
+            "{\"a*\": \"b\"}",
+            "{\"a\": {\"to\": \"b\"}}",
+            "{\"a\": {\"name\": \"b\", \"transpose\": 1}}",
+        ] {
             assert!(NameMap::from_json(wrong).is_err(), "{wrong}");
         }
         let map = NameMap::from_json("{\"a\": \"b\"}").unwrap();

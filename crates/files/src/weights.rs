@@ -108,7 +108,8 @@ fn store_of(arrays: &NamedArrays) -> Result<WeightStore> {
     let mut parts: BTreeMap<String, Saved> = BTreeMap::new();
     for (name, array) in arrays {
         let (place, key) = name.rsplit_once('/').unwrap_or_default();
-        let Some(place) = if place == "vars" { Some("") } else { place.strip_suffix("/vars") } else {
+        let found = if place == "vars" { Some("") } else { place.strip_suffix("/vars") };
+        let Some(place) = found else {
             return Err(err!(InvalidArgument, "expected names such as layers/dense/vars/0, found '{name}'")
                 .help("--into MODEL.keras says which array is which weight; a name map may give such names"));
         };

@@ -124,7 +124,12 @@ fn scores(outputs: &[Array], y: &Array) -> Result<(serde_json::Value, String)> {
     let count = output.shape().as_slice().first().copied().unwrap_or_default();
     let width = output.elements() / count.max(1);
     if count != labels.len() || width == 0 || count == 0 {
-        return Err(err!(ShapeMismatch, "evaluate: expected a row for each of {} labels, found {}", labels.len(), output.shape()));
+        return Err(err!(
+            ShapeMismatch,
+            "evaluate: expected a row for each of {} labels, found {}",
+            labels.len(),
+            output.shape()
+        ));
     }
     let values = output.to_f64()?;
     let rows = || values.chunks_exact(width).zip(&labels);

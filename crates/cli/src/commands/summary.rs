@@ -37,8 +37,12 @@ impl Summary {
     pub fn run(self) -> Result<()> {
         let format = detect(&self.model, &Limits::default())?;
         if !format.has_layers() {
-            return Err(err!(UnsupportedFormat, "{}: expected a model of layers, found {format}", self.model.display())
-                .help("cornet inspect shows what is in it: signatures, ops, arrays"));
+            return Err(err!(
+                UnsupportedFormat,
+                "{}: expected a model of layers, found {format}",
+                self.model.display()
+            )
+            .help("cornet inspect shows what is in it: signatures, ops, arrays"));
         }
         let model = load_model(&self.model)?;
         let (expand_nested, show_trainable) = (self.expand_nested, self.show_trainable);

@@ -19,7 +19,8 @@ pub fn file(path: &Path, format: Format, limits: &Limits) -> Result<Content> {
     let datasets = rows.iter().filter(|r| r.len() > 1).count();
     let numbers = numbers(root);
     let listed = columns(&rows);
-    let text = format!("{format}: {datasets} datasets\n{listed}\nparameters {}", grouped(numbers)).trim_end().to_string();
+    let text =
+        format!("{format}: {datasets} datasets\n{listed}\nparameters {}", grouped(numbers)).trim_end().to_string();
     Ok(Content { text, json: json!({"kind": format.to_string(), "root": as_json(root), "parameters": numbers}) })
 }
 

@@ -89,9 +89,7 @@ pub(crate) fn signatures_text(signatures: &[cornet_program::Signature]) -> Strin
 
 /// Inputs and outputs of each function, for programs.
 pub(crate) fn signatures_json(signatures: &[cornet_program::Signature]) -> Value {
-    let spec = |spec: &cornet_program::TensorSpec| {
-        json!({"name": spec.name, "dtype": spec.dtype.name(), "shape": spec.shape, "tensor": spec.tensor})
-    };
+    let spec = |spec: &cornet_program::TensorSpec| json!({"name": spec.name, "dtype": spec.dtype.name(), "shape": spec.shape, "tensor": spec.tensor});
     let one = |s: &cornet_program::Signature| {
         json!({
             "name": s.name,

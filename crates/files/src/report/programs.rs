@@ -21,7 +21,7 @@ pub fn onnx(path: &Path, limits: &Limits) -> Result<Content> {
     let model = OnnxModel::open(path, limits)?;
     let info = model.info();
     let domain = |name: &str| if name.is_empty() { "ai.onnx".to_owned() } else { shown(name) };
-    let opsets = info.opsets.iter().map(|set| format!("{} {}", domain(&set.domain), set.version)).collect::<Vec<_>>();
+    let opsets = info.opsets.iter().map(|set| format!("{} {}", domain(&set.name), set.version)).collect::<Vec<_>>();
     let mut rows = vec![
         vec!["kind".to_owned(), format!("ONNX model '{}', IR version {}", shown(&info.name), info.ir_version)],
         vec!["opsets".to_owned(), opsets.join(", ")],
@@ -46,7 +46,7 @@ pub fn onnx(path: &Path, limits: &Limits) -> Result<Content> {
     let json = json!({
         "graph": info.name,
         "ir_version": info.ir_version,
-        "opsets": info.opsets.iter().map(|set| (domain(&set.domain), json!(set.version))).collect::<Map<_, _>>(),
+        "opsets": info.opsets.iter().map(|set| (domain(&set.name), json!(set.version))).collect::<Map<_, _>>(),
         "producer": info.producer,
         "producer_version": info.producer_version,
         "metadata": info.metadata.iter().map(|(k, v)| (k.clone(), json!(v))).collect::<Map<_, _>>(),
@@ -133,6 +133,7 @@ pub fn checkpoint(path: &Path, limits: &Limits) -> Result<Content> {
     }
     let count = rows.len();
     let listed = columns(&rows);
-    let text = format!("TensorFlow checkpoint: {count} tensors\n{listed}\nparameters {} ({})", grouped(numbers), bytes(size));
+    let text =
+        format!("TensorFlow checkpoint: {count} tensors\n{listed}\nparameters {} ({})", grouped(numbers), bytes(size));
     Ok(Content { text, json: json!({"arrays": arrays, "parameters": numbers}) })
 }

@@ -57,7 +57,9 @@ pub fn set_named_weights(model: &dyn Model, arrays: &[(String, Array)]) -> Resul
                 let (expected, shape) = (weight.variable.shape(), array.shape());
                 return Err(err!(ShapeMismatch, "weight '{}': expected {expected}, found {shape}", weight.path())
                     .operand("array", name)
-                    .help("the file belongs to another model, or keeps this weight transposed: a name map may turn it"));
+                    .help(
+                        "the file belongs to another model, or keeps this weight transposed: a name map may turn it",
+                    ));
             }
             let value = array.cast(weight.variable.dtype()).map_err(|e| e.within(weight.path().to_owned()))?;
             used.insert(at);
@@ -171,9 +173,7 @@ pub fn save_weights(model: &dyn Model, path: &Path) -> Result<()> {
 /// `not_found`, `io`, `corrupt` and their likes; `shape_mismatch` and `invalid_argument` for weights of another model.
 pub fn load_weights(model: &dyn Model, path: &Path) -> Result<()> {
     match named_arrays(path, &Limits::default())? {
-        Some(arrays) => {
-            set_named_weights(model, &arrays).map(|_| ()).map_err(|e| e.within(path.display().to_string()))
-        }
+        Some(arrays) => set_named_weights(model, &arrays).map(|_| ()).map_err(|e| e.within(path.display().to_string())),
         None => file::load_weights(model, path),
     }
 }
@@ -213,12 +213,16 @@ mod tests {
     fn weights_are_found_by_their_paths_whatever_the_model_is_called() {
         let (a, b) = (model("one"), model("two"));
         let names: Vec<String> = named_weights(&a).unwrap().into_iter().map(|(name, _)| name).collect();
-        assert!(names.iter().any(|n| n.ends_with("d/kernel")) && names.iter().any(|n| n.ends_with("bn/moving_mean")), "{names:?}");
+        assert!(
+            names.iter().any(|n| n.ends_with("d/kernel")) && names.iter().any(|n| n.ends_with("bn/moving_mean")),
+            "{names:?}"
+        );
         let values = |model: &Sequential| model.get_weights().unwrap();
         for ending in ["a.safetensors", "a.npz", "a.weights.h5"] {
             let path = temporary(ending);
             a.save_weights(&path).unwrap();
-            b.set_weights(&values(&b).iter().map(|x| Array::zeros(x.dtype(), x.shape().clone())).collect::<Vec<_>>()).unwrap();
+            b.set_weights(&values(&b).iter().map(|x| Array::zeros(x.dtype(), x.shape().clone())).collect::<Vec<_>>())
+                .unwrap();
             assert_ne!(values(&a), values(&b));
             b.load_weights(&path).unwrap();
             std::fs::remove_file(&path).unwrap();
