@@ -114,7 +114,7 @@ class Made:
     """A model of Keras that Cornet is to open, with what it gives."""
 
     def __init__(self, library, number, seed, rng, folder):
-        r = _samples.Random(seed, library.__name__, "h5", number)
+        r = _samples.Random(seed, f"{library.__name__} optimizer", number)
         make = sequence if number % 3 == 0 else network
         model, self.inputs = make(library, number, seed)
         randomize(model, rng)
@@ -217,9 +217,7 @@ def main():
                         failures.append(f"{title}: Cornet goes on training: not compiled")
                     else:
                         report(title, "Cornet goes on training", compare_losses(found, m.losses))
-                # What tf_keras keeps of an optimizer has another form: it begins anew.
-                losses = m.losses if m.library is keras else None
-                check(report, title, m.library, m.to, m.inputs, m.targets, m.outputs, losses)
+                check(report, title, m.library, m.to, m.inputs, m.targets, m.outputs, m.losses)
             else:
                 inputs, targets, outputs = several("input"), several("target"), several("output")
                 check(report, title, keras, case["to"], inputs, targets, outputs, found)

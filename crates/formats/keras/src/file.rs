@@ -54,13 +54,20 @@ pub fn from_bytes(bytes: impl Into<Arc<[u8]>>, limits: &Limits) -> Result<KerasF
     from_source(Arc::new(Bytes::new(bytes)), limits)
 }
 
-fn starts_like_hdf5(source: &dyn ReadAt) -> bool {
+/// Whether the source is an HDF5 file, which may begin after a block of the user's of 512, 1024, … bytes.
+fn is_hdf5_file(source: &dyn ReadAt) -> bool {
     let mut start = [0; 8];
-    source.read_exact_at(0, &mut start).is_ok() && is_hdf5(&start)
+    let mut begins =
+        |at: u64, with: &dyn Fn(&[u8]) -> bool| source.read_exact_at(at, &mut start).is_ok() && with(&start);
+    if begins(0, &|start| start.starts_with(b"PK")) {
+        return false;
+    }
+    let places = std::iter::successors(Some(0_u64), |at| Some(if *at == 0 { 512 } else { at.checked_mul(2)? }));
+    places.take_while(|at| *at < source.len()).any(|at| begins(at, &is_hdf5))
 }
 
 fn from_source(source: Arc<dyn ReadAt>, limits: &Limits) -> Result<KerasFile> {
-    if starts_like_hdf5(source.as_ref()) {
+    if is_hdf5_file(source.as_ref()) {
         let file = File::from_source(source, limits)?;
         if legacy::is_legacy(file.root()) {
             return legacy::read(file.root(), limits);
@@ -169,7 +176,7 @@ pub fn read_weights(path: &Path, limits: &Limits) -> Result<WeightStore> {
 pub fn read_weights_of_any(path: &Path, limits: &Limits) -> Result<WeightFile> {
     let source: Arc<dyn ReadAt> = Arc::new(DiskFile::open(path)?);
     let weights = || {
-        if !starts_like_hdf5(source.as_ref()) {
+        if !is_hdf5_file(source.as_ref()) {
             let archive = Archive::from_source(source.clone(), limits)?;
             let file = weights_of(&archive, limits)?.ok_or_else(|| err!(NotFound, "{WEIGHTS}: no such entry"))?;
             return WeightStore::from_hdf5(file.root()).map(WeightFile::Paths);

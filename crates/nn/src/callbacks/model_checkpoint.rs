@@ -117,10 +117,8 @@ impl ModelCheckpoint {
         let error: Error = match self.save_weights_only {
             true if path.ends_with(".weights.h5") => return Ok(()),
             true => err!(InvalidArgument, "filepath of weights: expected one that ends in .weights.h5, found {path}"),
-            false if path.ends_with(".keras") => return Ok(()),
-            false if path.ends_with(".h5") => err!(Unsupported, "filepath: expected a .keras file, found {path}")
-                .help("save_weights_only(true) writes .weights.h5; older .h5 files are read, not written"),
-            false => err!(InvalidArgument, "filepath: expected one that ends in .keras, found {path}"),
+            false if path.ends_with(".keras") || path.ends_with(".h5") => return Ok(()),
+            false => err!(InvalidArgument, "filepath: expected one that ends in .keras or .h5, found {path}"),
         };
         Err(error.within("ModelCheckpoint"))
     }

@@ -1,4 +1,5 @@
 //! The files of the test data.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::path::PathBuf;
 

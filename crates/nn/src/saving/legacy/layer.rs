@@ -104,7 +104,9 @@ const WITHOUT_EFFECT: &[&str] = &[
 fn is_dropped(class: &str, key: &str) -> bool {
     match key {
         "groups" | "filters" | "kernel_initializer" | "kernel_regularizer" | "kernel_constraint" => {
-            class.starts_with("Depthwise") || class.starts_with("Separable") && key != "filters"
+            class.starts_with("Depthwise")
+                || class.starts_with("Separable") && key != "filters"
+                || class.ends_with("Transpose") && key == "groups"
         }
         "dropout" | "input_length" | "W_dropout" => class == "Embedding",
         "query_shape" | "key_shape" | "value_shape" => class == "MultiHeadAttention",

@@ -35,13 +35,13 @@ pub(super) enum Generation {
     Three,
 }
 
-/// Who wrote the weights. Files of Keras 1 do not say which backend they are of; TensorFlow numbers the outputs that
-/// weights are.
+/// Who wrote the weights. Models of Keras 1 do not say which backend they are of; TensorFlow numbers the outputs that
+/// weights are. Of weights alone that do not say it Keras takes none to be turned around, many having been turned since.
 fn origin(file: &KerasFile, legacy: &Legacy) -> Origin {
     let generation = Generation::of(&file.metadata.keras_version);
     let mut names = legacy.layers.iter().flat_map(|layer| &layer.weights).map(|(name, _)| name);
     let is_theano = match legacy.backend.as_str() {
-        "" => generation == Generation::One && !names.any(|name| name.contains(':')),
+        "" => generation == Generation::One && !file.config.is_null() && !names.any(|name| name.contains(':')),
         backend => backend == "theano",
     };
     Origin { generation, is_theano }

@@ -19,7 +19,17 @@ const NEW_WITHOUT_EFFECT: &[&str] =
     &["gradient_accumulation_steps", "input_axes", "loss_scale_factor", "output_axes", "quantization_config"];
 
 /// Arguments that only Keras 3 has; without them a layer is as with false.
-const NEW_SWITCHES: &[&str] = &["optional", "zero_output_for_mask", "use_gate", "flash_attention"];
+const NEW_SWITCHES: &[&str] = &["optional", "zero_output_for_mask", "use_gate", "flash_attention", "rms_scaling"];
+
+/// Short names of losses and metrics, which Keras 3 does not find again in its own `.h5` files.
+const FULL_NAMES: &[(&str, &str)] = &[
+    ("bce", "binary_crossentropy"),
+    ("kld", "kl_divergence"),
+    ("mae", "mean_absolute_error"),
+    ("mape", "mean_absolute_percentage_error"),
+    ("mse", "mean_squared_error"),
+    ("msle", "mean_squared_logarithmic_error"),
+];
 
 /// Keras 3's words for arguments that Keras 2 has others for, by class.
 const WORDS_OF_KERAS_2: &[(&str, &str, &str)] = &[("LeakyReLU", "negative_slope", "alpha")];
@@ -74,7 +84,12 @@ pub fn save_h5(model: &dyn Model, path: &Path, options: &H5Options) -> Result<()
         }
     }
     if let Some(compiled) = model.trainer().compiled() {
-        legacy.optimizer = named(&compiled.optimizer.variables())?;
+        let mut variables = compiled.optimizer.variables();
+        if options.for_keras_2 {
+            // Keras 2 has the learning rate in the config alone.
+            variables.retain(|variable| !variable.name().ends_with("/learning_rate"));
+        }
+        legacy.optimizer = named(&variables)?;
     }
     let metadata = Metadata { date_saved: String::new(), ..Metadata::now() };
     let (weights, assets) = (WeightStore::default(), Default::default());
@@ -128,6 +143,10 @@ impl Writer {
                     config.insert((*older).into(), value);
                 }
             }
+            if class == "MultiHeadAttention" {
+                // It asks for the shapes it was built for, and builds itself later without them.
+                config.extend(["query_shape", "key_shape", "value_shape"].map(|key| (key.to_owned(), Value::Null)));
+            }
         }
         made.insert("config".into(), config);
         if object["module"].as_str().is_some_and(operation::is_module) {
@@ -152,7 +171,8 @@ impl Writer {
         for (key, value) in config {
             let is_new = value.is_null()
                 && (NEW_WITHOUT_EFFECT.contains(&key.as_str()) || key == "seed" && is_recurrent)
-                || *value == json!(false) && NEW_SWITCHES.contains(&key.as_str());
+                || *value == json!(false) && NEW_SWITCHES.contains(&key.as_str())
+                || self.for_keras_2 && value.is_null() && key != "merge_mode";
             if is_new {
                 continue;
             }
@@ -255,6 +275,9 @@ impl Writer {
             match key.as_str() {
                 "optimizer" if value.is_object() => {
                     let class = value["registered_name"].as_str().or_else(|| value["class_name"].as_str());
+                    // Under the bare names Keras 2 has optimizers of before, which keep other state.
+                    let prefix = if self.for_keras_2 { "Custom>" } else { "" };
+                    let class = class.map(|class| format!("{prefix}{class}"));
                     let older = json!({"class_name": class, "config": self.arguments(&value["config"])});
                     made.insert("optimizer_config".into(), older);
                 }
@@ -276,13 +299,17 @@ impl Writer {
                 }
                 let registered = object.get("registered_name").filter(|name| name.is_string());
                 let class = registered.or(object.get("class_name")).cloned();
-                let config = object.get("config").map(|config| self.without_modules(&self.arguments(config)));
+                let config = object.get("config").map(|config| self.arguments(config));
                 json!({"class_name": class, "config": config})
             }
             Value::Object(map) => {
                 map.iter().map(|(key, inner)| (key.clone(), self.without_modules(inner))).collect::<Map<_, _>>().into()
             }
             Value::Array(list) => list.iter().map(|inner| self.without_modules(inner)).collect(),
+            Value::String(name) => {
+                let full = FULL_NAMES.iter().find(|(short, _)| name.eq_ignore_ascii_case(short));
+                full.map_or(name.as_str(), |(_, full)| full).into()
+            }
             other => other.clone(),
         }
     }
