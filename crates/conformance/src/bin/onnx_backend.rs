@@ -19,23 +19,21 @@ use cornet_proto::{Encoder, Message};
 use cornet_tensor::{Array, DType};
 
 fn parse_value(message: &Message, reader: &Reader) -> Result<Value> {
-    for field in message.fields() {
-        let (number, value) = field?;
-        let inner = value.message()?;
-        return match number {
-            1 => {
-                let constant = parse_tensor(inner, reader)?;
-                let tensor = (&constant.array).into();
-                Ok(constant
-                    .narrow
-                    .map_or(Value::Tensor(tensor), |narrow| Value::Narrow(narrow, (&constant.array).into())))
-            }
-            2 => Ok(Value::Sequence(parse_values(inner, reader)?)),
-            3 => Ok(Value::Optional(Some(Box::new(parse_value(inner, reader)?)))),
-            _ => Ok(Value::Optional(None)),
-        };
+    let Some(field) = message.fields().next() else { fail!(Corrupt, "request: a value without content") };
+    let (number, value) = field?;
+    let inner = value.message()?;
+    match number {
+        1 => {
+            let constant = parse_tensor(inner, reader)?;
+            let tensor = (&constant.array).into();
+            Ok(constant
+                .narrow
+                .map_or_else(|| Value::Tensor(tensor), |narrow| Value::Narrow(narrow, (&constant.array).into())))
+        }
+        2 => Ok(Value::Sequence(parse_values(inner, reader)?)),
+        3 => Ok(Value::Optional(Some(Box::new(parse_value(inner, reader)?)))),
+        _ => Ok(Value::Optional(None)),
     }
-    fail!(Corrupt, "request: a value without content")
 }
 
 fn parse_values(message: &Message, reader: &Reader) -> Result<Vec<Value>> {

@@ -244,7 +244,7 @@ impl Mini {
             Special::MinusZeroIsNan => 0x80,
             Special::None => self.last() | u8::from(negative) << (self.bits - 1),
             Special::Scale => 255,
-            Special::LastIsNan | Special::Ieee => self.last() + 1 | u8::from(negative) << 7,
+            Special::LastIsNan | Special::Ieee => (self.last() + 1) | (u8::from(negative) << 7),
         }
     }
 

@@ -51,7 +51,7 @@ fn repeat_heads(x: &Tensor, heads: usize) -> Result<Tensor> {
     if own == heads {
         return Ok(x.clone());
     }
-    if own == 0 || heads % own != 0 {
+    if own == 0 || !heads.is_multiple_of(own) {
         fail!(DimMismatch, "heads: expected a multiple of {own}, found {heads}");
     }
     Ok(x.repeat(heads / own, Some(1)))

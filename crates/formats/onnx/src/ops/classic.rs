@@ -266,7 +266,7 @@ fn svm_regressor(call: &Call<'_>) -> Result<Tensor> {
         x.matmul(coefficients.expand_dims(&[-1])) + rho
     } else {
         let vectors = row(call, "support_vectors", &x)?.ok_or_else(|| missing("support_vectors"))?;
-        let width = vectors.shape()?.elements() / supports;
+        let width = vectors.shape()?.elements().checked_div(supports).unwrap_or(0);
         let vectors = vectors.reshape([supports, width]);
         let parameters = call.floats("kernel_params")?.unwrap_or_default();
         let parameter = |i: usize| parameters.get(i).map_or(0.0, |&p| f64::from(p));

@@ -188,7 +188,7 @@ fn reverse_sequence(call: &Call<'_>) -> Result<Tensor> {
     if batch == time {
         fail!(InvalidArgument, "batch_axis and time_axis: expected two axes, found {batch} twice");
     }
-    Ok(reversed(x, lengths, batch, time)?)
+    reversed(x, lengths, batch, time)
 }
 
 /// The first `lengths[b]` elements of axis `time` backwards, for each element of axis `batch`.

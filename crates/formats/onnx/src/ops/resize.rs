@@ -255,7 +255,7 @@ fn upsample(call: &Call<'_>) -> Result<Tensor> {
         (Some(_), _) => call.known(1)?.to_f64()?,
         (None, Some(scales)) => scales.iter().map(|&s| f64::from(s)).collect(),
         (None, None) => {
-            let side = |name: &str| Ok::<f64, cornet_error::Error>(call.float_or(name, 1.0)?);
+            let side = |name: &str| call.float_or(name, 1.0);
             vec![1.0, 1.0, side("height_scale")?, side("width_scale")?]
         }
     };

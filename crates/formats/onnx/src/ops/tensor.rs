@@ -54,7 +54,7 @@ pub(super) fn resolve_shape(from: &[usize], to: &[i64], allow_zero: bool) -> Res
     if let Some(open) = open {
         let known = found.iter().try_fold(1_usize, |n, &d| n.checked_mul(d)).unwrap_or(usize::MAX);
         let elements: usize = from.iter().product();
-        if known == 0 || elements % known != 0 {
+        if known == 0 || !elements.is_multiple_of(known) {
             fail!(ShapeMismatch, "shape: {from:?} does not fit {to:?}");
         }
         found[open] = elements / known;

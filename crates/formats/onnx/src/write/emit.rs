@@ -87,7 +87,7 @@ pub(super) fn graph(function: &OpenFunction) -> Result<Written> {
     for output in &body.outputs {
         let from = e.name_of(output.value)?;
         e.scope = None;
-        e.push("Identity", "", &[&from], &[output.name.clone()], &[])?;
+        e.push("Identity", "", &[&from], std::slice::from_ref(&output.name), &[])?;
     }
     let nodes = e.nodes;
     let info = |named: &Named| {
