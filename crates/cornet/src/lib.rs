@@ -25,6 +25,25 @@ pub use cornet_error::{Code, Error, Limits, Result};
 pub use cornet_graph as graph;
 pub use cornet_macros::function;
 
+/// Functions on tensors as files of other programs; for models there is [`models::Model::export`].
+///
+/// ```
+/// use cornet::export::{Options, TensorSpec, onnx, open};
+/// use cornet::{DType, Tensor};
+/// let input = TensorSpec::new("x", DType::F32, Some(vec![None, Some(3)]));
+/// let norm = |x: &[Tensor]| Ok(vec![x[0].square().sum(&[1], false).sqrt()]);
+/// let function = open("norm", &[input], &["norm"], &Options::default(), norm)?;
+/// let bytes = onnx::to_bytes(&function, &onnx::WriteOptions::default())?;
+/// assert!(bytes.windows(9).any(|w| w == b"ReduceSum"));
+/// # Ok::<(), cornet::Error>(())
+/// ```
+pub mod export {
+    pub use cornet_export::*;
+    pub use cornet_format_onnx::write as onnx;
+    pub use cornet_format_savedmodel::write as saved_model;
+    pub use cornet_program::TensorSpec;
+}
+
 /// What `#[derive(Layer)]` and `#[derive(Model)]` expand to; not to be named by programs.
 #[doc(hidden)]
 pub mod layer_support {

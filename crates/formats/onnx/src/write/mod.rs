@@ -23,6 +23,8 @@ mod pointwise;
 mod reduce;
 mod shape;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::io::Write;

@@ -51,7 +51,9 @@ pub(super) fn top(
     outputs: &[usize],
     library: &mut Vec<Encoder>,
 ) -> Result<()> {
-    let mut w = Writer { function: f.clone(), library: Vec::new(), names: HashSet::new() };
+    // Bodies are named after the function, which no other one is.
+    let of_library = OpenFunction { name: name.trim_start_matches("__inference_").to_owned(), ..f.clone() };
+    let mut w = Writer { function: of_library, library: Vec::new(), names: HashSet::new() };
     let body = &f.graph;
     let mut e = Emit::new(&mut w, body);
     let mut arguments: Vec<Arg> = Vec::new();

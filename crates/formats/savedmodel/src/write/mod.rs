@@ -14,6 +14,8 @@ mod proto;
 mod reduce;
 mod shape;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::path::Path;
