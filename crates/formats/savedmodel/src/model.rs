@@ -353,9 +353,7 @@ fn restore_variables(machine: &Machine, filename: &str, restore: &str, folder: &
     let mut scope = Scope::new(&machine.graph, crate::attr::Attrs::default());
     let text = prefix.to_string_lossy().into_owned();
     scope.set(machine.graph.node(split_name(filename).0)?, vec![Value::Tensor(Array::scalar(text).into())]);
-    let (node, port) = split_name(restore);
-    let node = machine.graph.node(node)?;
-    let _ = port;
+    let node = machine.graph.node(split_name(restore).0)?;
     let result = Run::new(machine).evaluate(&mut scope, &[], &[node]);
     *slot() = None;
     result.map(|_| ())

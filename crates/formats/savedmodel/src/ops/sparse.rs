@@ -18,6 +18,8 @@ pub(super) static OPS: Family = &[
         let row = at.slice_axis(1, 0, 1).reshape_infer(&[-1]);
         one(bincount(&row, &values, rows, size, &weights, c.attr_bool("binary_output", false))?)
     }),
+    ("SparseCross", cross),
+    ("SparseCrossV2", cross),
     ("SparseDenseCwiseMul", |c| {
         let (at, values, dense) = (c.x(0)?, c.x(1)?, c.x(3)?.broadcast_to(c.sizes(2)?));
         one(values * dense.gather_nd(&at))
@@ -29,11 +31,10 @@ pub(super) static OPS: Family = &[
         one(whole.sum(&axes, c.attr_bool("keep_dims", false)))
     }),
     ("SparseReorder", |c| {
-        let (at, values, shape) = (c.x(0)?, c.x(1)?, c.sizes(2)?);
+        let (at, values) = (c.x(0)?, c.x(1)?);
         let places = coordinates(&at)?;
         let mut order: Vec<usize> = (0..places.len()).collect();
         order.sort_by(|&a, &b| places[a].cmp(&places[b]));
-        let _ = shape;
         let order = vector(order.iter().map(|&i| i as i64).collect())?;
         many([at.take(&order, 0), values.take(&order, 0)])
     }),
@@ -167,4 +168,79 @@ fn fill_empty_rows(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
         Array::from_vec(empty, [rows])?.into(),
         vector(back)?.cast(DType::I64),
     ])
+}
+
+/// The features of each row of a column, as places among the column's values.
+struct Column {
+    values: Tensor,
+    rows: Vec<Vec<i64>>,
+}
+
+/// Sparse columns, then dense ones.
+fn columns(all: &[Tensor], count: usize) -> Result<Vec<Column>> {
+    let dense = all.get(3 * count..);
+    let dense = dense.ok_or_else(|| err!(Corrupt, "expected {count} sparse columns, found {} inputs", all.len()))?;
+    let rows = match (dense.first(), all.get(2 * count)) {
+        (Some(x), _) => x.shape()?.first().copied().unwrap_or(0),
+        (None, Some(shape)) => shape.array()?.to_i64()?.first().map_or(0, |&n| n.max(0) as usize),
+        (None, None) => 0,
+    };
+    Limits::check("cross: rows", rows as u64, 1 << 28)?;
+    let mut columns = Vec::new();
+    for (at, values) in all.iter().zip(&all[count..]).take(count) {
+        let mut column = vec![Vec::new(); rows];
+        for (i, place) in coordinates(at)?.iter().enumerate() {
+            let row = place.first().and_then(|&r| usize::try_from(r).ok()).and_then(|r| column.get_mut(r));
+            row.ok_or_else(|| err!(OutOfRange, "cross: expected rows below {rows}"))?.push(i as i64);
+        }
+        columns.push(Column { values: values.clone(), rows: column });
+    }
+    for x in dense {
+        let width = x.shape()?.get(1).copied().unwrap_or(1) as i64;
+        let own = (0..rows as i64).map(|r| (r * width..(r + 1) * width).collect()).collect();
+        columns.push(Column { values: x.reshape_infer(&[-1]), rows: own });
+    }
+    Ok(columns)
+}
+
+/// All combinations of the features of each row: their texts joined, or a hash of two.
+fn cross(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
+    let count = sizes(&[call.attr_int("N", 0)])?[0];
+    let mut all = call.all(0)?;
+    let separator = match call.node.op.as_str() {
+        "SparseCrossV2" => all.pop().map(|x| x.array()).transpose()?,
+        _ => None,
+    };
+    let separator = separator.as_ref().and_then(|s| s.strings().ok()?.first().cloned()).unwrap_or(b"_X_".to_vec());
+    let columns = columns(&all, count)?;
+    let rows = columns.first().map_or(0, |c| c.rows.len());
+    let (mut at, mut picked, mut most) = (Vec::new(), vec![Vec::new(); columns.len()], 0);
+    for row in 0..rows {
+        let own: Vec<&Vec<i64>> = columns.iter().filter_map(|c| c.rows.get(row)).collect();
+        let combinations = own.iter().try_fold(1_usize, |n, c| n.checked_mul(c.len())).unwrap_or(usize::MAX);
+        Limits::check("cross: combinations", (at.len() as u64).saturating_add(combinations as u64), 1 << 26)?;
+        for j in 0..combinations {
+            let mut rest = j;
+            for (column, picked) in own.iter().zip(&mut picked).rev() {
+                picked.push(column[rest % column.len()]);
+                rest /= column.len();
+            }
+            at.extend([row as i64, j as i64]);
+        }
+        most = most.max(combinations);
+    }
+    let parts = columns.iter().zip(picked).map(|(c, picked)| Ok(c.values.take(&vector(picked)?, 0)));
+    let parts = parts.collect::<Result<Vec<_>>>()?;
+    let values = if call.attr_bool("hashed_output", false) {
+        let ([a, b], buckets @ 1..) = (parts.as_slice(), call.attr_int("num_buckets", 0)) else {
+            fail!(Unsupported, "hashes of {} features", parts.len());
+        };
+        a.hashed_cross(b, buckets as usize)
+    } else {
+        let text = |x: &Tensor| if x.dtype().is_ok_and(|d| d == DType::Str) { x.clone() } else { x.as_string() };
+        let texts: Vec<Tensor> = parts.iter().map(text).collect();
+        Tensor::string_join(&texts.iter().collect::<Vec<_>>(), &String::from_utf8_lossy(&separator))
+    };
+    let n = at.len() / 2;
+    many([Array::from_vec(at, [n, 2])?.into(), values, vector(vec![rows as i64, most as i64])?])
 }
