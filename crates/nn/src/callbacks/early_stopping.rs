@@ -1,9 +1,8 @@
 use cornet_error::Result;
 use cornet_tensor::Array;
 
-use super::monitor::{Mode, Monitor};
+use super::monitor::{Monitor, monitor_arguments};
 use super::{Callback, CallbackState, Run};
-use crate::arg::Arg;
 use crate::training::Logs;
 
 /// Ends the training when a number has stopped becoming better.
@@ -58,38 +57,12 @@ impl EarlyStopping {
         Self::default()
     }
 
-    /// What is followed; by default `val_loss`.
-    #[must_use]
-    pub fn monitor(mut self, name: impl Into<String>) -> Self {
-        self.monitor.name = name.into();
-        self
-    }
-
-    /// By how much an epoch must be better to count; by default 0.
-    #[must_use]
-    pub fn min_delta(mut self, delta: f64) -> Self {
-        self.monitor.min_delta = delta.abs();
-        self
-    }
+    monitor_arguments!(min_delta "0");
 
     /// After how many epochs without becoming better it ends; by default 0, so at the first one.
     #[must_use]
     pub fn patience(mut self, epochs: usize) -> Self {
         self.patience = epochs;
-        self
-    }
-
-    /// Whether it says what it does; by default it does not.
-    #[must_use]
-    pub fn verbose(mut self, verbose: bool) -> Self {
-        self.verbose = verbose;
-        self
-    }
-
-    /// Whether more or less is better: `auto`, `min`, `max`.
-    #[must_use]
-    pub fn mode(mut self, mode: impl Into<Arg<Mode>>) -> Self {
-        self.monitor.set_mode(mode.into());
         self
     }
 

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use cornet_error::{Error, Result, err};
 
-use super::monitor::{Mode, Monitor, SaveFreq, StepCounter};
+use super::monitor::{Monitor, SaveFreq, StepCounter, monitor_arguments};
 use super::text::fill;
 use super::{BatchLogs, Callback, CallbackState, Run};
 use crate::arg::Arg;
@@ -54,19 +54,7 @@ impl ModelCheckpoint {
         }
     }
 
-    /// What is followed; by default `val_loss`.
-    #[must_use]
-    pub fn monitor(mut self, name: impl Into<String>) -> Self {
-        self.monitor.name = name.into();
-        self
-    }
-
-    /// Whether it says what it does; by default it does not.
-    #[must_use]
-    pub fn verbose(mut self, verbose: bool) -> Self {
-        self.verbose = verbose;
-        self
-    }
+    monitor_arguments!();
 
     /// Whether it saves only what is better than all before; by default it saves every time.
     #[must_use]
@@ -79,13 +67,6 @@ impl ModelCheckpoint {
     #[must_use]
     pub fn save_weights_only(mut self, weights_only: bool) -> Self {
         self.save_weights_only = weights_only;
-        self
-    }
-
-    /// Whether more or less is better: `auto`, `min`, `max`.
-    #[must_use]
-    pub fn mode(mut self, mode: impl Into<Arg<Mode>>) -> Self {
-        self.monitor.set_mode(mode.into());
         self
     }
 

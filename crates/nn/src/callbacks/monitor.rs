@@ -202,6 +202,43 @@ impl Monitor {
     }
 }
 
+/// The builder methods of callbacks that follow a number.
+macro_rules! monitor_arguments {
+    () => {
+        /// What is followed; by default `val_loss`.
+        #[must_use]
+        pub fn monitor(mut self, name: impl Into<String>) -> Self {
+            self.monitor.name = name.into();
+            self
+        }
+
+        /// Whether more or less is better: `auto`, `min`, `max`.
+        #[must_use]
+        pub fn mode(mut self, mode: impl Into<crate::arg::Arg<super::monitor::Mode>>) -> Self {
+            self.monitor.set_mode(mode.into());
+            self
+        }
+
+        /// Whether it says what it does; by default it does not.
+        #[must_use]
+        pub fn verbose(mut self, verbose: bool) -> Self {
+            self.verbose = verbose;
+            self
+        }
+    };
+    (min_delta $default:literal) => {
+        monitor_arguments!();
+
+        #[doc = concat!("By how much an epoch must be better to count; by default ", $default, ".")]
+        #[must_use]
+        pub fn min_delta(mut self, delta: f64) -> Self {
+            self.monitor.min_delta = delta.abs();
+            self
+        }
+    };
+}
+pub(super) use monitor_arguments;
+
 impl CallbackState {
     /// Keeps a number exactly, whatever it is.
     pub(super) fn set_number(&mut self, key: &str, value: Option<f64>) {

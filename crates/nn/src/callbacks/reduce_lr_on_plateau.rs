@@ -1,9 +1,8 @@
 use cornet_error::{Result, err};
 
-use super::monitor::{Mode, Monitor};
+use super::monitor::{Monitor, monitor_arguments};
 use super::text::python_float;
 use super::{Callback, CallbackState, Run, log_rates, rated};
-use crate::arg::Arg;
 use crate::training::Logs;
 
 /// Reduces the learning rate when a number has stopped becoming better: `rate = max(rate · factor, min_lr)`.
@@ -42,12 +41,7 @@ impl ReduceLROnPlateau {
         Self::default()
     }
 
-    /// What is followed; by default `val_loss`.
-    #[must_use]
-    pub fn monitor(mut self, name: impl Into<String>) -> Self {
-        self.monitor.name = name.into();
-        self
-    }
+    monitor_arguments!(min_delta "1e-4");
 
     /// What the rate is multiplied by; by default 0.1.
     #[must_use]
@@ -63,27 +57,6 @@ impl ReduceLROnPlateau {
     #[must_use]
     pub fn patience(mut self, epochs: usize) -> Self {
         self.patience = epochs;
-        self
-    }
-
-    /// Whether it says what it does; by default it does not.
-    #[must_use]
-    pub fn verbose(mut self, verbose: bool) -> Self {
-        self.verbose = verbose;
-        self
-    }
-
-    /// Whether more or less is better: `auto`, `min`, `max`.
-    #[must_use]
-    pub fn mode(mut self, mode: impl Into<Arg<Mode>>) -> Self {
-        self.monitor.set_mode(mode.into());
-        self
-    }
-
-    /// By how much an epoch must be better to count; by default 1e-4.
-    #[must_use]
-    pub fn min_delta(mut self, delta: f64) -> Self {
-        self.monitor.min_delta = delta.abs();
         self
     }
 

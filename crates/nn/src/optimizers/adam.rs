@@ -1,36 +1,17 @@
 use cornet_error::Result;
 use cornet_ops::Tensor;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
-use super::arguments::{common_arguments, default_from_new};
+use super::arguments::{Betas, beta_arguments, common_arguments, default_from_new};
 use super::{Optimizer, OptimizerBase, Rate, Slot, SlotGroup, State, Step};
 use crate::layers::Weight;
-use crate::saving::config::{Config, map};
+use crate::saving::config::Config;
 
 /// The builder methods of [`AdamRule`].
 macro_rules! adam_arguments {
     () => {
-        /// With this decay of the gradient's running mean.
-        #[must_use]
-        pub fn beta_1(mut self, beta_1: f64) -> Self {
-            self.rule.beta_1 = beta_1;
-            self
-        }
-
-        /// With this decay of the running mean of its square.
-        #[must_use]
-        pub fn beta_2(mut self, beta_2: f64) -> Self {
-            self.rule.beta_2 = beta_2;
-            self
-        }
-
-        /// With this addition to the root.
-        #[must_use]
-        pub fn epsilon(mut self, epsilon: f64) -> Self {
-            self.rule.epsilon = epsilon;
-            self
-        }
+        beta_arguments!(rule.betas);
 
         /// With the greatest running mean of squares so far instead of the present one.
         #[must_use]
@@ -105,32 +86,22 @@ impl Optimizer for Adam {
 }
 
 /// What [`Adam`] and [`AdamW`](super::AdamW) have in common: all but the default of weight decay.
+#[derive(Default)]
 pub(super) struct AdamRule {
-    pub beta_1: f64,
-    pub beta_2: f64,
-    pub epsilon: f64,
+    pub betas: Betas,
     pub amsgrad: bool,
-}
-
-impl Default for AdamRule {
-    fn default() -> Self {
-        Self { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7, amsgrad: false }
-    }
 }
 
 impl AdamRule {
     pub fn from_config(config: &Config<'_>) -> Result<Self> {
-        Ok(Self {
-            beta_1: config.float("beta_1", 0.9)?,
-            beta_2: config.float("beta_2", 0.999)?,
-            epsilon: config.float("epsilon", 1e-7)?,
-            amsgrad: config.flag("amsgrad", false)?,
-        })
+        let betas = Betas::from_config(config, Betas::default())?;
+        Ok(Self { betas, amsgrad: config.flag("amsgrad", false)? })
     }
 
     pub fn arguments(&self) -> Map<String, Value> {
-        let Self { beta_1, beta_2, epsilon, amsgrad } = self;
-        map(json!({"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon, "amsgrad": amsgrad}))
+        let mut all = self.betas.arguments();
+        all.insert("amsgrad".into(), self.amsgrad.into());
+        all
     }
 
     pub fn slots(&self) -> Vec<SlotGroup> {
@@ -139,13 +110,13 @@ impl AdamRule {
     }
 
     pub fn scalars(&self, rate: &Rate) -> SmallVec<[Tensor; 3]> {
-        SmallVec::from_iter([alpha(rate, &rate.learning_rate, self.beta_1, self.beta_2)])
+        SmallVec::from_iter([alpha(rate, &rate.learning_rate, self.betas.beta_1, self.betas.beta_2)])
     }
 
     pub fn update_step(&self, step: &Step<'_>) -> Result<()> {
         let [m, v] = step.states()?;
         let [alpha] = step.numbers()?;
-        follow(&step.gradient, m, v, self.beta_1, self.beta_2)?;
+        follow(&step.gradient, m, v, self.betas.beta_1, self.betas.beta_2)?;
         let scale = match step.slots.get(2) {
             Some(greatest) => {
                 greatest.assign(&greatest.read().maximum(v.read()))?;
@@ -153,7 +124,7 @@ impl AdamRule {
             }
             None => v.read(),
         };
-        step.variable.assign_sub(&(m.read() * alpha / (scale.sqrt() + self.epsilon)))
+        step.variable.assign_sub(&(m.read() * alpha / (scale.sqrt() + self.betas.epsilon)))
     }
 }
 

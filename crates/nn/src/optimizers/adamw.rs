@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
 use super::adam::{AdamRule, adam_arguments, adam_optimizer};
-use super::arguments::{common_arguments, default_from_new};
+use super::arguments::{beta_arguments, common_arguments, default_from_new};
 use super::{Optimizer, OptimizerBase, Rate, SlotGroup, Step};
 use crate::layers::Weight;
 use crate::saving::config::Config;

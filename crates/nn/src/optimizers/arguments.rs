@@ -1,4 +1,93 @@
-//! Builder methods.
+//! Arguments that several optimizers have, and their builder methods.
+
+use cornet_error::Result;
+use serde_json::{Map, Value, json};
+
+use crate::saving::config::{Config, map};
+
+/// The decays of Adam and its kin, and what keeps their divisors from 0.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Betas {
+    pub beta_1: f64,
+    pub beta_2: f64,
+    pub epsilon: f64,
+}
+
+impl Default for Betas {
+    fn default() -> Self {
+        Self { beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
+    }
+}
+
+impl Betas {
+    pub fn from_config(config: &Config<'_>, default: Self) -> Result<Self> {
+        Ok(Self {
+            beta_1: config.float("beta_1", default.beta_1)?,
+            beta_2: config.float("beta_2", default.beta_2)?,
+            epsilon: config.float("epsilon", default.epsilon)?,
+        })
+    }
+
+    pub fn arguments(self) -> Map<String, Value> {
+        map(json!({"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}))
+    }
+}
+
+/// The builder methods of [`Betas`] at a place within the optimizer.
+macro_rules! beta_arguments {
+    ($($place:ident).+) => {
+        /// With this decay of the gradient's running mean.
+        #[must_use]
+        pub fn beta_1(mut self, beta_1: f64) -> Self {
+            self.$($place).+.beta_1 = beta_1;
+            self
+        }
+
+        /// With this decay of the running mean of its square, or of its greatest magnitude.
+        #[must_use]
+        pub fn beta_2(mut self, beta_2: f64) -> Self {
+            self.$($place).+.beta_2 = beta_2;
+            self
+        }
+
+        /// With this addition to the divisor.
+        #[must_use]
+        pub fn epsilon(mut self, epsilon: f64) -> Self {
+            self.$($place).+.epsilon = epsilon;
+            self
+        }
+    };
+}
+pub(super) use beta_arguments;
+
+/// An optimizer whose only arguments of its own are [`Betas`], with the learning rate 0.001.
+macro_rules! beta_optimizer {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub struct $name {
+            base: OptimizerBase,
+            betas: Betas,
+        }
+
+        default_from_new!($name);
+
+        impl $name {
+            /// The optimizer with Keras's arguments: learning rate 0.001, β₁ 0.9, β₂ 0.999, ε 1e-7.
+            pub fn new() -> Self {
+                Self { base: OptimizerBase::new(stringify!($name), 0.001), betas: Betas::default() }
+            }
+
+            common_arguments!();
+            beta_arguments!(betas);
+
+            pub(super) fn from_config(config: &Config<'_>) -> Result<Self> {
+                let base = OptimizerBase::from_config(config, stringify!($name), 0.001)?;
+                Ok(Self { base, betas: Betas::from_config(config, Betas::default())? })
+            }
+        }
+    };
+}
+pub(super) use beta_optimizer;
 
 /// The builder methods that all optimizers have.
 macro_rules! common_arguments {

@@ -1,57 +1,23 @@
 use cornet_error::Result;
 use cornet_ops::Tensor;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
 use super::adam;
-use super::arguments::{arguments, common_arguments, default_from_new};
+use super::arguments::{Betas, beta_arguments, beta_optimizer, common_arguments, default_from_new};
 use super::{Optimizer, OptimizerBase, Rate, Slot, SlotGroup, Step};
 use crate::layers::Weight;
-use crate::saving::config::{Config, map};
+use crate::saving::config::Config;
 
-/// [`Adam`](super::Adam) with each weight's change as long as the weight itself, times the learning rate: for large batches.
-///
-/// At step t: `m` and `v` as Adam's, `u = (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)`, `w ← w - rate · ‖w‖ / ‖u‖ · u`; the ratio
-/// counts as 1 where a norm is 0.
-///
-/// # Source
-/// Keras 3 `keras.optimizers.Lamb`; You et al., "Large batch optimization for deep learning" (2019).
-pub struct Lamb {
-    base: OptimizerBase,
-    beta_1: f64,
-    beta_2: f64,
-    epsilon: f64,
-}
-
-default_from_new!(Lamb);
-
-impl Lamb {
-    /// The optimizer with Keras's arguments: learning rate 0.001, β₁ 0.9, β₂ 0.999, ε 1e-7.
-    pub fn new() -> Self {
-        let base = OptimizerBase::new("Lamb", 0.001);
-        Self { base, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-7 }
-    }
-
-    common_arguments!();
-
-    arguments! {
-        /// With this decay of the gradient's running mean.
-        beta_1: f64;
-        /// With this decay of the running mean of its square.
-        beta_2: f64;
-        /// With this addition to the root.
-        epsilon: f64;
-    }
-
-    pub(super) fn from_config(config: &Config<'_>) -> Result<Self> {
-        let base = OptimizerBase::from_config(config, "Lamb", 0.001)?;
-        Ok(Self {
-            base,
-            beta_1: config.float("beta_1", 0.9)?,
-            beta_2: config.float("beta_2", 0.999)?,
-            epsilon: config.float("epsilon", 1e-7)?,
-        })
-    }
+beta_optimizer! {
+    /// [`Adam`](super::Adam) with each weight's change as long as the weight itself, times the learning rate: for large batches.
+    ///
+    /// At step t: `m` and `v` as Adam's, `u = (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)`, `w ← w - rate · ‖w‖ / ‖u‖ · u`; the ratio
+    /// counts as 1 where a norm is 0.
+    ///
+    /// # Source
+    /// Keras 3 `keras.optimizers.Lamb`; You et al., "Large batch optimization for deep learning" (2019).
+    Lamb
 }
 
 impl Optimizer for Lamb {
@@ -64,7 +30,7 @@ impl Optimizer for Lamb {
     }
 
     fn arguments(&self) -> Map<String, Value> {
-        map(json!({"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}))
+        self.betas.arguments()
     }
 
     fn slots(&self, _weight: &Weight) -> Vec<SlotGroup> {
@@ -72,15 +38,15 @@ impl Optimizer for Lamb {
     }
 
     fn scalars(&self, rate: &Rate) -> SmallVec<[Tensor; 3]> {
-        SmallVec::from_iter([1.0 - rate.power(self.beta_1), 1.0 - rate.power(self.beta_2)])
+        SmallVec::from_iter([1.0 - rate.power(self.betas.beta_1), 1.0 - rate.power(self.betas.beta_2)])
     }
 
     fn update_step(&self, step: &Step<'_>) -> Result<()> {
         let [m, v] = step.states()?;
         let [by_1, by_2] = step.numbers()?;
         let g = &step.gradient;
-        adam::follow(g, m, v, self.beta_1, self.beta_2)?;
-        let change = m.read() / by_1 / ((v.read() / by_2).sqrt() + self.epsilon);
+        adam::follow(g, m, v, self.betas.beta_1, self.betas.beta_2)?;
+        let change = m.read() / by_1 / ((v.read() / by_2).sqrt() + self.betas.epsilon);
         let norm = |x: &Tensor| x.square().sum(&[], false).sqrt();
         let (of_weight, of_change) = (norm(&step.variable.read()), norm(&change));
         let ratio = of_change.greater(0).where_(&of_weight / &of_change, 1.0);

@@ -142,41 +142,56 @@ impl Kernel for Take {
     }
 }
 
-/// `scatter_nd` that adds whole float32 rows, as the gradient of `take` does.
+/// `scatter_nd` that adds whole rows of float32, as the gradient of `take` does, or of int64, as counts do.
 struct AddRows {
     /// Elements of a row.
     n: usize,
     rows: usize,
+    dtype: DType,
     index: DType,
 }
 
 /// The kernel of `scatter_nd` where it adds rows.
 pub(super) fn add_rows(call: &Call<'_>) -> Option<Box<dyn Kernel>> {
-    let (shape, index) = (call.shape(0), call.dtype(1));
+    let (shape, dtype, index) = (call.shape(0), call.dtype(0), call.dtype(1));
     let adds = call.attrs.str("mode").ok() == Some("add") && call.shape(1).last() == Some(&1);
     let n = Shape::new(shape.get(1..)?).elements();
-    let fits = call.dtype(0) == DType::F32 && matches!(index, DType::I32 | DType::I64) && n > 0;
-    (adds && fits).then(|| Box::new(AddRows { n, rows: shape[0], index }) as Box<dyn Kernel>)
+    let fits = matches!(dtype, DType::F32 | DType::I64) && matches!(index, DType::I32 | DType::I64) && n > 0;
+    (adds && fits).then(|| Box::new(AddRows { n, rows: shape[0], dtype, index }) as Box<dyn Kernel>)
 }
 
-impl Kernel for AddRows {
-    fn run(&self, io: Io<'_, '_>) -> Result<()> {
-        let (x, updates, indices) = (io.input::<f32>(0), io.input::<f32>(2), indices(&io, 1, self.index));
-        let out: &mut [f32] = bytemuck::cast_slice_mut(io.outputs[0]);
-        out.copy_from_slice(x);
-        if !has_negative(&indices) {
-            return scatter_add_rows(out, self.n, indices, updates);
-        }
+impl AddRows {
+    /// Adds row by row; negative indices count from the end.
+    fn add<T: Copy>(&self, out: &mut [T], indices: &Indices<'_>, updates: &[T], sum: fn(T, T) -> T) -> Result<()> {
         for (i, update) in updates.chunks_exact(self.n).enumerate() {
-            let found = number(&indices, i);
+            let found = number(indices, i);
             let at = if found < 0 { found + self.rows as i64 } else { found };
             let at = usize::try_from(at).ok().filter(|&at| at < self.rows).ok_or_else(|| {
                 let n = self.rows as i64;
                 err!(OutOfRange, "index along axis 0: expected {} to {}, found {found}", -n, n - 1)
             })?;
-            out[at * self.n..][..self.n].iter_mut().zip(update).for_each(|(y, u)| *y += u);
+            out[at * self.n..][..self.n].iter_mut().zip(update).for_each(|(y, u)| *y = sum(*y, *u));
         }
         Ok(())
+    }
+}
+
+impl Kernel for AddRows {
+    fn run(&self, io: Io<'_, '_>) -> Result<()> {
+        let indices = indices(&io, 1, self.index);
+        if self.dtype == DType::I64 {
+            let (x, updates) = (io.input::<i64>(0), io.input::<i64>(2));
+            let out: &mut [i64] = bytemuck::cast_slice_mut(io.outputs[0]);
+            out.copy_from_slice(x);
+            return self.add(out, &indices, updates, i64::wrapping_add);
+        }
+        let (x, updates) = (io.input::<f32>(0), io.input::<f32>(2));
+        let out: &mut [f32] = bytemuck::cast_slice_mut(io.outputs[0]);
+        out.copy_from_slice(x);
+        match has_negative(&indices) {
+            true => self.add(out, &indices, updates, |y, u| y + u),
+            false => scatter_add_rows(out, self.n, indices, updates),
+        }
     }
 
     fn describe(&self) -> String {

@@ -74,6 +74,56 @@ impl From<&str> for MaskValue {
     }
 }
 
+/// So many bins, and what becomes of their numbers: what [`Hashing`] and `HashedCrossing` have in common.
+pub(super) struct Bins {
+    pub count: usize,
+    pub mode: OutputMode,
+    is_default_dtype: bool,
+}
+
+impl Bins {
+    /// The base of a layer of that class and its bins, whose numbers are int64.
+    pub fn new(class: &str, count: usize) -> (LayerBase, Self) {
+        let mut base = LayerBase::new(class);
+        base.set_policy(Arg::from(DTypePolicy::from(DType::I64)));
+        (base, Self { count, mode: OutputMode::Int, is_default_dtype: true })
+    }
+
+    pub fn from_config(config: &Config<'_>) -> Result<(LayerBase, Self)> {
+        refuse_sparse(config.flag("sparse", false)?)?;
+        let mode = OutputMode::parse(config.text("output_mode", "int")?)?;
+        let base = LayerBase::from_config(config)?;
+        Ok((base, Self { count: config.size("num_bins")?, mode, is_default_dtype: false }))
+    }
+
+    /// Takes a mode, and the dtype that goes with it.
+    pub fn set_mode(&mut self, base: &mut LayerBase, mode: Arg<OutputMode>) {
+        let Some(mode) = base.accept(mode) else { return };
+        self.mode = mode;
+        if self.is_default_dtype {
+            let dtype = if mode == OutputMode::Int { DTypePolicy::from(DType::I64) } else { DTypePolicy::default() };
+            base.set_policy(Arg::from(dtype));
+        }
+    }
+
+    /// Fails unless there are bins, and the mode is one of these.
+    pub fn check(&self, modes: &[OutputMode]) -> Result<()> {
+        self.mode.one_of(modes)?;
+        if self.count == 0 {
+            fail!(InvalidArgument, "num_bins: expected at least 1, found 0");
+        }
+        Ok(())
+    }
+
+    pub fn encode(&self, base: &LayerBase, bins: &Tensor) -> Result<Tensors> {
+        Ok(smallvec![encode(bins, self.mode, self.count, base.policy().compute_dtype(), None)?])
+    }
+
+    pub fn output_shape(&self, input: &PartialShape) -> Vec<PartialShape> {
+        vec![encoded_shape(input, self.mode, self.count)]
+    }
+}
+
 /// Categories, strings or integers, as numbers below `num_bins` by a hash.
 ///
 /// # Shapes
@@ -82,19 +132,16 @@ impl From<&str> for MaskValue {
 /// Keras 3 `keras.layers.Hashing`: FarmHash's Fingerprint64, or SipHash-2-4 with a salt.
 pub struct Hashing {
     base: LayerBase,
-    num_bins: usize,
+    bins: Bins,
     mask_value: Option<MaskValue>,
     salt: Option<Salt>,
-    output_mode: OutputMode,
-    is_default_dtype: bool,
 }
 
 impl Hashing {
     /// A layer of so many bins.
     pub fn new(num_bins: usize) -> Self {
-        let mut base = LayerBase::new("Hashing");
-        base.set_policy(Arg::from(DTypePolicy::from(DType::I64)));
-        Self { base, num_bins, mask_value: None, salt: None, output_mode: OutputMode::Int, is_default_dtype: true }
+        let (base, bins) = Bins::new("Hashing", num_bins);
+        Self { base, bins, mask_value: None, salt: None }
     }
 
     common_arguments!();
@@ -116,19 +163,12 @@ impl Hashing {
     /// With `int` (the default), `one_hot`, `multi_hot` or `count`.
     #[must_use]
     pub fn output_mode(mut self, mode: impl Into<Arg<OutputMode>>) -> Self {
-        if let Some(mode) = self.base.accept(mode.into()) {
-            self.output_mode = mode;
-            if self.is_default_dtype {
-                let dtype =
-                    if mode == OutputMode::Int { DTypePolicy::from(DType::I64) } else { DTypePolicy::default() };
-                self.base.set_policy(Arg::from(dtype));
-            }
-        }
+        self.bins.set_mode(&mut self.base, mode.into());
         self
     }
 
     pub(crate) fn from_config(config: &Config<'_>) -> Result<Self> {
-        refuse_sparse(config.flag("sparse", false)?)?;
+        let (base, bins) = Bins::from_config(config)?;
         let mask_value = match config.get("mask_value") {
             Value::Null => None,
             Value::String(text) => Some(MaskValue::Text(text.clone())),
@@ -136,13 +176,11 @@ impl Hashing {
                 err!(Corrupt, "Hashing.mask_value: expected a text or an integer, found {}", brief(number))
             })?)),
         };
-        let output_mode = OutputMode::parse(config.text("output_mode", "int")?)?;
-        let (base, salt) = (LayerBase::from_config(config)?, Salt::from_config(config)?);
-        Ok(Self { base, num_bins: config.size("num_bins")?, mask_value, salt, output_mode, is_default_dtype: false })
+        Ok(Self { base, bins, mask_value, salt: Salt::from_config(config)? })
     }
 
-    fn bins(&self, x: &Tensor) -> Result<Tensor> {
-        let (mut bins, mut masked) = (self.num_bins, None);
+    fn numbers(&self, x: &Tensor) -> Result<Tensor> {
+        let (mut bins, mut masked) = (self.bins.count, None);
         if let Some(value) = self.mask_value.as_ref().filter(|_| bins > 1) {
             bins -= 1;
             masked = Some(match value {
@@ -176,18 +214,15 @@ impl Layer for Hashing {
             Some(MaskValue::Text(text)) => json!(text),
         };
         map(json!({
-            "num_bins": self.num_bins, "salt": self.salt.map(|salt| salt.0), "mask_value": mask,
-            "output_mode": self.output_mode.name(), "sparse": false,
+            "num_bins": self.bins.count, "salt": self.salt.map(|salt| salt.0), "mask_value": mask,
+            "output_mode": self.bins.mode.name(), "sparse": false,
         }))
     }
 
     fn build(&self, _inputs: &[PartialShape], _weights: &mut Weights<'_>) -> Result<()> {
-        self.output_mode.one_of(&[OutputMode::Int, OutputMode::OneHot, OutputMode::MultiHot, OutputMode::Count])?;
+        self.bins.check(&[OutputMode::Int, OutputMode::OneHot, OutputMode::MultiHot, OutputMode::Count])?;
         let dtype = self.base.policy().compute_dtype();
-        if self.num_bins == 0 {
-            fail!(InvalidArgument, "num_bins: expected at least 1, found 0");
-        }
-        if self.output_mode == OutputMode::Int && !matches!(dtype, DType::I32 | DType::I64) {
+        if self.bins.mode == OutputMode::Int && !matches!(dtype, DType::I32 | DType::I64) {
             fail!(InvalidArgument, "dtype: expected int32 or int64 with output_mode 'int', found {dtype}");
         }
         Ok(())
@@ -198,11 +233,10 @@ impl Layer for Hashing {
     }
 
     fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
-        let dtype = self.base.policy().compute_dtype();
-        Ok(smallvec![encode(&self.bins(&inputs[0])?, self.output_mode, self.num_bins, dtype, None)?])
+        self.bins.encode(&self.base, &self.numbers(&inputs[0])?)
     }
 
     fn compute_output_shape(&self, inputs: &[PartialShape]) -> Result<Vec<PartialShape>> {
-        Ok(vec![encoded_shape(&inputs[0], self.output_mode, self.num_bins)])
+        Ok(self.bins.output_shape(&inputs[0]))
     }
 }

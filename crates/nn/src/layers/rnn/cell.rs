@@ -25,6 +25,9 @@ pub struct Prepared {
 /// states, with [`Layer::as_cell`] answering `Some(self)`, and the sizes of its states here. The other methods have
 /// defaults; `prepare` and `step` divide the work into what is done once for all steps and what is done in each.
 ///
+/// A cell may assign its variables. A loop of a graph cannot, so the steps of such a cell become part of the graph one by
+/// one, as with `unroll(true)`: for long sequences that takes time and memory, which a further state does not.
+///
 /// # Source
 /// Keras 3: what `keras.layers.RNN` expects of a cell.
 pub trait Cell: Layer {

@@ -1,6 +1,6 @@
 //! The loop of a cell over the steps of a sequence.
 
-use cornet_error::{Result, err, fail};
+use cornet_error::{Code, Result, err, fail};
 use cornet_ops::Tensor;
 use cornet_ops::control::{ScanOptions, scan};
 use cornet_tensor::DType;
@@ -137,8 +137,13 @@ fn repeat(
         }
         Ok((new, if course.all { vec![emitted] } else { Vec::new() }))
     };
-    let options = ScanOptions { length: Some(steps), reverse: course.reverse, unroll: course.unroll };
-    let (mut states, outputs) = scan(body, &carry, &slices, options)?;
+    let loops =
+        |unroll| scan(&body, &carry, &slices, ScanOptions { length: Some(steps), reverse: course.reverse, unroll });
+    let (mut states, outputs) = match loops(course.unroll) {
+        // A cell that assigns a variable cannot be in a loop of a graph; its steps can stand there one by one.
+        Err(error) if error.code() == Code::Unsupported && !course.unroll => loops(true).map_err(|_| error)?,
+        found => found?,
+    };
     let all = outputs.into_iter().next();
     let last = match &all {
         Some(all) => {

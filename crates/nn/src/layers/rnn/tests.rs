@@ -203,6 +203,53 @@ fn a_cell_of_ones_own_runs_like_any_other() -> Result<()> {
     Ok(())
 }
 
+/// `output = x + count`, where `count` is a variable that each step adds one to.
+struct Counting(LayerBase, cornet_ops::Variable);
+
+impl Layer for Counting {
+    fn class_name(&self) -> &str {
+        "Counting"
+    }
+    fn base(&self) -> &LayerBase {
+        &self.0
+    }
+    fn arguments(&self) -> Map<String, Value> {
+        Map::new()
+    }
+    fn as_cell(self: Arc<Self>) -> Option<Arc<dyn Cell>> {
+        Some(self)
+    }
+    fn call(&self, inputs: &[Tensor], _call: &Call<'_>) -> Result<Tensors> {
+        self.1.assign_add(&Tensor::of(1.0_f32))?;
+        Ok([&inputs[0] + self.1.read(), inputs[0].clone()].into_iter().collect())
+    }
+    fn compute_output_shape(&self, inputs: &[PartialShape]) -> Result<Vec<PartialShape>> {
+        Ok(vec![inputs[0].clone(); 2])
+    }
+}
+
+impl Cell for Counting {
+    fn state_size(&self) -> Vec<usize> {
+        vec![2]
+    }
+}
+
+#[test]
+fn a_cell_that_assigns_a_variable_runs_in_a_traced_step_too() -> Result<()> {
+    let count = cornet_ops::Variable::new("count", cornet_tensor::Array::full(cornet_tensor::DType::F32, [], 0.0)?)?;
+    let layer = RNN::new(Counting(LayerBase::new("Counting"), count.clone()));
+    let x = Tensor::ones([1, 3, 2], cornet_tensor::DType::F32);
+    close(&apply(&layer, std::slice::from_ref(&x), &Context::inference())?[0], &[4.0, 4.0]);
+    let step = cornet_runtime::Concrete::trace("step", &[x.ty()?], |inputs| {
+        Ok(apply(&layer, inputs, &Context::inference())?.into_vec())
+    })?;
+    let mut found = Vec::new();
+    step.run(&[&x.array()?], &mut found)?;
+    close(&Tensor::from(found.remove(0)), &[7.0, 7.0]);
+    assert_eq!(count.read().item::<f32>()?, 6.0);
+    Ok(())
+}
+
 #[test]
 fn every_step_goes_through_the_layer_at_once_or_one_by_one() -> Result<()> {
     let x = sequence();

@@ -24,6 +24,8 @@ pub struct Mixed {
 
 /// Mixes each image of a batch with another one, in shares of the Beta distribution.
 ///
+/// Images alone: labels, which Keras mixes in the same shares where it is given a dictionary with them, stay as they are.
+///
 /// # Source
 /// Keras 3 `keras.layers.MixUp`; Zhang et al., "mixup: beyond empirical risk minimization", 2017.
 pub type MixUp = ImageLayer<Mixed>;
@@ -74,6 +76,8 @@ pub struct Cut {
 }
 
 /// Replaces a rectangle of each image of a batch by the same part of another one.
+///
+/// Images alone: labels, which Keras mixes in the same shares where it is given a dictionary with them, stay as they are.
 ///
 /// # Source
 /// Keras 3 `keras.layers.CutMix`; Yun et al., "CutMix", 2019.
