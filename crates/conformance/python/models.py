@@ -99,8 +99,9 @@ def around_sample(name, number, seed):
         outputs[0] = layers.Dense(2)(outputs[0])
     model = keras.Model(entries if len(entries) > 1 else entries[0], outputs if len(outputs) > 1 else outputs[0])
     if how == "one" and type(layer) is type(case.layer) and layer not in model.layers:
-        # What changes nothing outside of training leaves no trace in a drawn model.
-        model = keras.Sequential([layers.InputLayer(inputs[0].shape[1:], dtype=entries[0].dtype), layer])
+        # A layer that returns the very tensor it was given leaves no trace in a drawn model.
+        again = type(layer).from_config(layer.get_config())
+        model = keras.Sequential([layers.InputLayer(inputs[0].shape[1:], dtype=entries[0].dtype), again, layers.Flatten()])
     return model, inputs
 
 
