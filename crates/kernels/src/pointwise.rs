@@ -31,6 +31,7 @@
 //! ```
 
 mod cast;
+mod chain;
 mod f32_ops;
 mod layout;
 mod op;

@@ -46,18 +46,18 @@ macro_rules! kernels {
     };
 }
 
-trait Unary {
+pub(super) trait Unary {
     /// Vectors an iteration loads before it stores: few for kernels that need many registers.
     const WIDE: usize;
     fn eval<S: Lanes>(s: S, x: S::F) -> S::F;
 }
 
-trait Binary {
+pub(super) trait Binary {
     const WIDE: usize;
     fn eval<S: Lanes>(s: S, a: S::F, b: S::F) -> S::F;
 }
 
-trait Ternary {
+pub(super) trait Ternary {
     fn eval<S: Lanes>(s: S, a: S::F, b: S::F, c: S::F) -> S::F;
 }
 
@@ -67,7 +67,7 @@ trait Test {
 
 /// Reads `width` lanes at `p + i`; all sixteen where `width` is 16.
 #[inline(always)]
-unsafe fn get<S: Lanes>(s: S, p: *const u8, i: usize, width: usize) -> S::F {
+pub(super) unsafe fn get<S: Lanes>(s: S, p: *const u8, i: usize, width: usize) -> S::F {
     // SAFETY: the caller's range is valid.
     unsafe {
         let p = p.cast::<f32>().add(i);
@@ -76,7 +76,7 @@ unsafe fn get<S: Lanes>(s: S, p: *const u8, i: usize, width: usize) -> S::F {
 }
 
 #[inline(always)]
-unsafe fn put<S: Lanes>(s: S, p: *mut u8, i: usize, width: usize, x: S::F) {
+pub(super) unsafe fn put<S: Lanes>(s: S, p: *mut u8, i: usize, width: usize, x: S::F) {
     // SAFETY: the caller's range is valid.
     unsafe {
         let p = p.cast::<f32>().add(i);
@@ -312,7 +312,7 @@ pub(crate) fn min_nan<S: Lanes>(s: S, a: S::F, b: S::F) -> S::F {
 macro_rules! unary_table {
     ($($op:ident $wide:literal |$s:ident, $x:ident| $body:expr;)+) => {
         $(
-            struct $op;
+            pub(super) struct $op;
             impl Unary for $op {
                 const WIDE: usize = $wide;
                 #[inline(always)]
@@ -377,7 +377,7 @@ unary_table! {
 macro_rules! binary_table {
     ($($op:ident $wide:literal |$s:ident, $a:ident, $b:ident| $body:expr;)+) => {
         $(
-            struct $op;
+            pub(super) struct $op;
             impl Binary for $op {
                 const WIDE: usize = $wide;
                 #[inline(always)]
@@ -445,7 +445,7 @@ test_table! {
     IsFinite |s, a, _b| s.lt(s.abs(a), s.splat(f32::INFINITY));
 }
 
-struct MulAdd;
+pub(super) struct MulAdd;
 impl Ternary for MulAdd {
     #[inline(always)]
     fn eval<S: Lanes>(s: S, a: S::F, b: S::F, c: S::F) -> S::F {
@@ -453,7 +453,7 @@ impl Ternary for MulAdd {
     }
 }
 
-struct Clamp;
+pub(super) struct Clamp;
 impl Ternary for Clamp {
     #[inline(always)]
     fn eval<S: Lanes>(s: S, a: S::F, b: S::F, c: S::F) -> S::F {

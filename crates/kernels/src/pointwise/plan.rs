@@ -1,5 +1,6 @@
 //! From a program and the strides of its inputs to steps over tile registers.
 
+use super::chain::{self, ChainFn, Link, MAX_LINKS};
 use super::layout::{MAX_PERIOD, Mapping};
 use super::program::Instr;
 use super::{Op, Program, TileFn, Value, cast, f32_ops, scalar_ops};
@@ -31,6 +32,8 @@ pub struct Plan {
     /// Byte offsets of the registers in the scratch memory; their slots follow the outputs'.
     pub(super) registers: Vec<usize>,
     pub(super) steps: Vec<Step>,
+    /// The operations of chains, and the slots of their operands; steps name ranges of it.
+    pub(super) links: Vec<(Link, [u8; 2])>,
     pub(super) scratch_bytes: usize,
     /// Whether the arrays are too large for the nearer caches, so that each tile is asked for ahead of its turn.
     pub(super) far: bool,
@@ -55,15 +58,30 @@ pub(super) struct ConstantPlan {
 /// One kernel call: its function, and slots of destination and sources.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    pub(super) kernel: TileFn,
+    pub(super) kernel: Kernel,
     pub(super) slots: [u8; 4],
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kernel {
+    /// One operation.
+    Tile(TileFn),
+    /// The operations `links[first..end]` one after the other.
+    Chain { kernel: ChainFn, first: usize, end: usize },
 }
 
 #[derive(Clone, Copy)]
 enum Source {
     Input(usize),
     Constant(u64),
-    Step { kernel: TileFn, operands: [usize; 3], scalar: [bool; 3], weight: usize },
+    /// With its operation where that may be a link of a chain.
+    Step {
+        kernel: TileFn,
+        op: Option<Op>,
+        operands: [usize; 3],
+        scalar: [bool; 3],
+        weight: usize,
+    },
 }
 
 struct Node {
@@ -89,7 +107,7 @@ impl Lowering<'_> {
     }
 
     fn step(&mut self, element: Element, kernel: TileFn, operands: [usize; 3], weight: usize) -> usize {
-        self.add(element, Source::Step { kernel, operands, scalar: [false; 3], weight })
+        self.add(element, Source::Step { kernel, op: None, operands, scalar: [false; 3], weight })
     }
 
     fn convert(&mut self, node: usize, to: Element) -> usize {
@@ -170,7 +188,7 @@ impl Lowering<'_> {
         let scalar = f32_ops::takes_scalar(op, scalar);
         let kernel = f32_ops::kernel(op, self.isa, scalar).ok_or_else(|| missing(op, element))?;
         let computed = if result.is_half() { Element::F32 } else { result };
-        let node = self.add(computed, Source::Step { kernel, operands: nodes, scalar, weight });
+        let node = self.add(computed, Source::Step { kernel, op: Some(op), operands: nodes, scalar, weight });
         Ok(if result.is_half() { self.convert(node, result) } else { node })
     }
 }
@@ -241,6 +259,7 @@ impl Plan {
             outputs: program.outputs()?,
             registers: Vec::new(),
             steps: Vec::new(),
+            links: Vec::new(),
             scratch_bytes: 0,
             far: false,
         };
@@ -301,22 +320,54 @@ struct Assembly {
     last_use: Vec<usize>,
     /// Sizes of the registers, and which are free.
     registers: Vec<(usize, bool)>,
-    calls: Vec<(TileFn, Place, [Place; 3])>,
+    calls: Vec<CallPlan>,
     weight: usize,
+    isa: Isa,
+}
+
+/// A kernel call whose operands have their places.
+#[derive(Clone, Copy)]
+struct CallPlan {
+    kernel: TileFn,
+    op: Option<Op>,
+    scalar: [bool; 3],
+    to: Place,
+    from: [Place; 3],
+    /// Whether the next call is the last to read the result.
+    passes: bool,
+}
+
+impl CallPlan {
+    fn copy(kernel: TileFn, to: Place, from: Place) -> Self {
+        Self { kernel, op: None, scalar: [false; 3], to, from: [from; 3], passes: false }
+    }
+
+    /// The operation as one that takes operand `at` from the registers.
+    fn link(&self, at: usize) -> Option<Link> {
+        self.op.and_then(|op| chain::link(op, at, self.scalar))
+    }
+
+    /// Which operand is the result of the call before, where it is one alone.
+    fn takes(&self, before: &CallPlan) -> Option<usize> {
+        let operands = &self.from[..self.op?.arity()];
+        let mut found = (0..operands.len()).filter(|&i| operands[i] == before.to);
+        let first = found.next();
+        first.filter(|_| found.next().is_none())
+    }
 }
 
 impl Assembly {
     fn new(plan: Plan, nodes: Vec<Node>, outputs: &[usize], isa: Isa) -> Self {
         let places = vec![Place::None; nodes.len()];
         let last_use = vec![0; nodes.len()];
-        let mut this = Self { plan, nodes, places, last_use, registers: Vec::new(), calls: Vec::new(), weight: 0 };
+        let mut this = Self { plan, nodes, places, last_use, registers: Vec::new(), calls: Vec::new(), weight: 0, isa };
         this.place_leaves();
         this.find_last_uses();
         let copies = this.place_outputs(outputs, isa);
         this.place_steps();
         for (node, output) in copies {
             let kernel = cast::copy(this.nodes[node].element.size(), isa);
-            this.calls.push((kernel, Place::Output(output), [this.places[node]; 3]));
+            this.calls.push(CallPlan::copy(kernel, Place::Output(output), this.places[node]));
             this.weight += 1;
             this.spread(this.places[node], false);
         }
@@ -359,7 +410,7 @@ impl Assembly {
                 let size = self.nodes[node].element.size();
                 let register = self.new_register(size);
                 self.spread(self.places[node], false);
-                self.calls.push((cast::copy(size, isa), Place::Register(register), [self.places[node]; 3]));
+                self.calls.push(CallPlan::copy(cast::copy(size, isa), Place::Register(register), self.places[node]));
                 self.nodes.push(Node { element: self.nodes[node].element, source: Source::Constant(0) });
                 self.places.push(Place::Register(register));
                 self.last_use.push(usize::MAX);
@@ -392,7 +443,7 @@ impl Assembly {
 
     fn place_steps(&mut self) {
         for i in 0..self.nodes.len() {
-            let Source::Step { kernel, operands, scalar, weight } = self.nodes[i].source else { continue };
+            let Source::Step { kernel, op, operands, scalar, weight } = self.nodes[i].source else { continue };
             self.weight += weight;
             let size = self.nodes[i].element.size();
             let in_place = operands.iter().all(|&o| self.nodes[o].element.size() == size);
@@ -408,7 +459,10 @@ impl Assembly {
             for (&operand, scalar) in operands.iter().zip(scalar) {
                 self.spread(self.places[operand], scalar);
             }
-            self.calls.push((kernel, self.places[i], operands.map(|o| self.places[o])));
+            let (to, from) = (self.places[i], operands.map(|o| self.places[o]));
+            let next = (i + 1..self.nodes.len()).find(|&n| matches!(self.nodes[n].source, Source::Step { .. }));
+            let passes = matches!(to, Place::Register(_)) && next == Some(self.last_use[i]);
+            self.calls.push(CallPlan { kernel, op, scalar, to, from, passes });
         }
     }
 
@@ -439,8 +493,6 @@ impl Assembly {
         plan.chunk = ((1usize << 18) / self.weight.max(1)).clamp(4096, 1 << 16).next_power_of_two().max(plan.tile);
         let dense = plan.inputs.iter().filter(|i| i.mapping == Mapping::Dense).map(|i| i.element.size());
         let streamed: usize = dense.chain(plan.outputs.iter().map(|o| o.size())).sum();
-        // One kernel alone waits for memory while it computes; it is between kernels that memory would be idle.
-        plan.far = self.calls.len() > 1 && plan.len.saturating_mul(streamed) > NEAR_BYTES;
         let mut end = 0;
         let mut reserve = |elements: usize, size: usize| {
             let start = end;
@@ -471,10 +523,47 @@ impl Assembly {
             Place::Register(r) => inputs + constants + outputs + r,
             Place::None => 0,
         } as u8;
-        let calls = self.calls.iter();
-        plan.steps = calls
-            .map(|&(kernel, d, s)| Step { kernel, slots: [slot(d), slot(s[0]), slot(s[1]), slot(s[2])] })
-            .collect();
+        let mut at = 0;
+        while at < self.calls.len() {
+            let count = chained(&self.calls[at..]);
+            let (head, last) = (&self.calls[at], &self.calls[at + count - 1]);
+            let step = if count == 1 {
+                let [a, b, c] = head.from.map(slot);
+                Step { kernel: Kernel::Tile(head.kernel), slots: [slot(head.to), a, b, c] }
+            } else {
+                let first = plan.links.len();
+                let enter = entry(head).unwrap_or(0);
+                for (i, call) in self.calls[at..at + count].iter().enumerate() {
+                    let taken = if i == 0 { enter } else { call.takes(&self.calls[at + i - 1]).unwrap_or(0) };
+                    let others = [call.from[if taken == 0 { 1 } else { 0 }], call.from[2]].map(slot);
+                    plan.links.extend(call.link(taken).map(|link| (link, others)));
+                }
+                let kernel = Kernel::Chain { kernel: chain::kernel(self.isa), first, end: plan.links.len() };
+                Step { kernel, slots: [slot(last.to), slot(head.from[enter]), 0, 0] }
+            };
+            plan.steps.push(step);
+            at += count;
+        }
+        // One kernel alone waits for memory while it computes; it is between kernels that memory would be idle.
+        plan.far = plan.steps.len() > 1 && plan.len.saturating_mul(streamed) > NEAR_BYTES;
         Ok(self.plan)
     }
+}
+
+/// The operand with which a chain can begin at this call: the first that is an array.
+fn entry(call: &CallPlan) -> Option<usize> {
+    let at = call.scalar.iter().position(|&scalar| !scalar)?;
+    call.link(at).map(|_| at)
+}
+
+/// How many of the calls, from the first on, one pass can do: each takes the result of the one before, and no one else
+/// does.
+fn chained(calls: &[CallPlan]) -> usize {
+    if calls.first().and_then(entry).is_none() {
+        return 1;
+    }
+    let follows = |pair: &[CallPlan]| {
+        pair[0].passes && pair[1].takes(&pair[0]).is_some_and(|taken| pair[1].link(taken).is_some())
+    };
+    1 + calls.windows(2).take(MAX_LINKS - 1).take_while(|pair| follows(pair)).count()
 }

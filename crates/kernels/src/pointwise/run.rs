@@ -2,9 +2,10 @@
 
 #![allow(unsafe_code)]
 
-use super::Plan;
+use super::chain::{Beside, Bound, Link, MAX_LINKS};
 use super::layout::{MAX_PERIOD, Mapping, fill, gather};
-use super::plan::MAX_SLOTS;
+use super::plan::{Kernel, MAX_SLOTS};
+use super::{Op, Plan};
 use crate::shared::for_each_task;
 use cornet_error::{Code, Error, Result};
 use std::cell::Cell;
@@ -145,6 +146,8 @@ impl Plan {
         unsafe {
             self.prepare(pointers, base, &mut slots, end - start);
             let first_output = self.inputs.len() + self.constants.len();
+            let none = Link { op: Op::Neg, beside: Beside::Nothing };
+            let mut bounds = [Bound { link: none, operands: [std::ptr::null(); 2] }; MAX_LINKS];
             let mut at = start;
             while at < end {
                 let n = (end - at).min(self.tile);
@@ -154,7 +157,17 @@ impl Plan {
                 }
                 for (i, step) in self.steps.iter().enumerate() {
                     let [d, a, b, c] = step.slots.map(|slot| slots[slot as usize]);
-                    (step.kernel)(d, a, b, c, n);
+                    match step.kernel {
+                        Kernel::Tile(kernel) => kernel(d, a, b, c, n),
+                        Kernel::Chain { kernel, first, end } => {
+                            let links = &self.links[first..end];
+                            for (bound, &(link, others)) in bounds.iter_mut().zip(links) {
+                                let operands = others.map(|slot| slots[slot as usize].cast_const());
+                                *bound = Bound { link, operands };
+                            }
+                            kernel(d, a, &bounds[..links.len()], n);
+                        }
+                    }
                     if self.far {
                         self.fetch_next(pointers, at + n, i);
                     }

@@ -621,6 +621,44 @@ fn fused_broadcast_programs_equal_their_unfused_steps() {
 }
 
 #[test]
+fn chains_are_one_pass_and_equal_their_operations_one_by_one() {
+    use Op::{Abs, Add, Clamp, Div, Max, Min, Mul, MulAdd, Neg, Relu, ReluGrad, Square, Sub};
+    let ops = [Abs, Add, Clamp, Div, Max, Min, Mul, MulAdd, Neg, Relu, ReluGrad, Square, Sub];
+    let mut random = Random(41);
+    for case in 0..300 {
+        let n = [2, 15, 16, 128, 129, 1000, 3000][random.below(7)];
+        let count = 2 + random.below(20);
+        let mut program = Program::new();
+        let inputs = [(); 3].map(|()| program.input(Element::F32));
+        let mut value = inputs[0];
+        for _ in 0..count {
+            let op = ops[random.below(ops.len())];
+            let number = program.constant(Element::F32, [-1.5, 0.0, 0.75, f64::NAN][random.below(4)]);
+            // The second input is an array, the third a number repeated.
+            let other = [number, inputs[1], inputs[2]][random.below(3)];
+            let operands = match op.arity() {
+                1 => vec![value],
+                2 if random.below(2) == 0 => vec![other, value],
+                2 => vec![value, other],
+                _ => vec![value, number, inputs[2]],
+            };
+            value = program.push(op, &operands).expect("push");
+        }
+        program.output(value);
+        let data = [n, n, 1].map(|n| numbers(Element::F32, n, &mut random));
+        let dense = [data[0].clone(), data[1].clone(), data[2].repeat(n)];
+        let want = unfused(&program, &dense, n);
+        for isa in Isa::all_available() {
+            let plan = program.plan_for(isa, &[n], &[&[1], &[1], &[0]]).expect("plan");
+            assert_eq!(plan.steps.len(), count.div_ceil(super::chain::MAX_LINKS), "case {case}, {isa}: {program:?}");
+            let data: Vec<&[u8]> = data.iter().map(Vec::as_slice).collect();
+            let found = run_one(&plan, &data, Element::F32);
+            assert!(same_bits(Element::F32, &found, &want[0]), "case {case}, {isa}, {n} elements: {program:?}");
+        }
+    }
+}
+
+#[test]
 fn an_output_may_take_the_place_of_a_dense_input() {
     let mut random = Random(99);
     for case in 0..200 {
