@@ -159,6 +159,7 @@ fn write_model(model: &BoxedModel, to: &Path, target: Format, notes: &mut Vec<St
         Format::KerasH5 => save_h5(model, to, &H5Options::new()),
         Format::Onnx | Format::SavedModel => {
             notes.push("what the model predicts: not its layers, nor how it is trained".into());
+            with_parent(to, target)?;
             let format = if target == Format::Onnx { ExportFormat::Onnx } else { ExportFormat::TfSavedModel };
             export_with(model, to, format, &ExportOptions::default())
         }
@@ -169,6 +170,14 @@ fn write_model(model: &BoxedModel, to: &Path, target: Format, notes: &mut Vec<St
             write_weights(to, target, &arrays)
         }
         target => Err(not_written(target)),
+    }
+}
+
+/// Makes the folder around a SavedModel's, which is a version's number where models are served.
+fn with_parent(to: &Path, target: Format) -> Result<()> {
+    match to.parent().filter(|parent| target == Format::SavedModel && !parent.as_os_str().is_empty()) {
+        Some(parent) => std::fs::create_dir_all(parent).map_err(|e| Error::io("make the folder", parent, &e)),
+        None => Ok(()),
     }
 }
 
@@ -209,7 +218,10 @@ fn from_graph(from: &Path, source: Format, to: &Path, target: Format, limits: &L
     let graph = open_graph(&signature.name, &signature.inputs, &outputs, &Options::default(), body)
         .map_err(|e| e.within(from.display().to_string()))?;
     match target {
-        Format::SavedModel => cornet_format_savedmodel::write::write(to, &[(DEFAULT_SIGNATURE, &graph)])?,
+        Format::SavedModel => {
+            with_parent(to, target)?;
+            cornet_format_savedmodel::write::write(to, &[(DEFAULT_SIGNATURE, &graph)])?;
+        }
         _ => cornet_format_onnx::write::write(to, &graph, &WriteOptions::default())?,
     }
     Ok(vec!["constants and shapes are folded; names of nodes are new".into()])
