@@ -247,7 +247,7 @@ fn indices(e: &mut Emit<'_, '_>, n: &OpenNode, i: usize, size: &Dim) -> Result<(
     Ok((e.select(&below, &moved, &x, dtype)?, dtype))
 }
 
-fn axis_size<'d>(dims: &'d [Dim], axis: usize) -> Result<&'d Dim> {
+fn axis_size(dims: &[Dim], axis: usize) -> Result<&Dim> {
     match dims.get(axis) {
         Some(dim) => Ok(dim),
         None => fail!(Unsupported, "axis: expected one of {}, found {axis}", dims.len()),
