@@ -129,6 +129,14 @@ def chosen(count, rng):
     return names[:count * 3 // 4]
 
 
+def opens_itself(file):
+    """Whether Keras opens a model that it has saved, which it does not where a layer returns the tensor it was given."""
+    try:
+        return file is None or bool(keras.models.load_model(file))
+    except Exception:
+        return False
+
+
 def built_by_keras(names, count, seed):
     for name in names:
         yield (f"around {name}", *around(name, seed))
@@ -186,6 +194,9 @@ def main():
                 largest = max(largest, worst if np.isfinite(worst) else 0.0)
             except Exception as error:
                 complaint = f"{type(error).__name__}: {str(error).strip()[:300]}"
+                if not opens_itself(case.get("file")):
+                    print(f"note {key} ({title}): Keras does not open its own file: {complaint[:150]}")
+                    complaint = None
             if complaint:
                 failures.append(f"{key} ({title}): Keras opens what Cornet saved: {complaint}")
             keras.backend.clear_session()
