@@ -1,6 +1,6 @@
 //! What lives longer than a run: variables and tables.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -128,6 +128,14 @@ impl Variable {
     }
 }
 
+/// Keys as bytes.
+fn names(keys: &Array) -> Result<Vec<Vec<u8>>> {
+    match keys.dtype() {
+        DType::Str => Ok(keys.strings()?.to_vec()),
+        _ => Ok(keys.to_i64()?.iter().map(|k| k.to_le_bytes().to_vec()).collect()),
+    }
+}
+
 /// A lookup table.
 pub(crate) struct Table {
     name: String,
@@ -173,9 +181,13 @@ impl Table {
     /// As [`Table::fill`].
     pub fn insert(&self, keys: &Tensor, values: &Tensor) -> Result<()> {
         let Some((old_keys, old_values)) = lock(&self.held).content.clone() else { return self.fill(keys, values) };
-        let keep = Tensor::from(&old_keys).isin(keys, true);
-        let old = |x: &Array| Tensor::from(x).boolean_mask(&keep);
         let n = keys.shape()?.elements();
+        let new: HashSet<Vec<u8>> = names(&keys.array()?)?.into_iter().collect();
+        let kept: Vec<i64> =
+            (0_i64..).zip(names(&old_keys)?).filter(|(_, k)| !new.contains(k)).map(|(i, _)| i).collect();
+        let count = kept.len();
+        let kept = Tensor::from(Array::from_vec(kept, [count])?);
+        let old = |x: &Array| Tensor::from(x).take(&kept, 0);
         let keys = Tensor::concat(&[&old(&old_keys), &keys.reshape([n])], 0);
         self.fill(&keys, &Tensor::concat(&[&old(&old_values), &values.reshape([n])], 0))
     }

@@ -1,7 +1,8 @@
 //! Element-wise ops.
 
-use cornet_error::{Result, err};
+use cornet_error::{Error, Result, err};
 use cornet_ops::Tensor;
+use cornet_ops::string::LookupTable;
 use cornet_tensor::{Array, DType};
 
 use super::{Family, one};
@@ -157,7 +158,27 @@ fn equal(call: &mut Call<'_, '_>, f: fn(&Tensor, Tensor) -> Tensor) -> Result<Ve
     if !call.attr_bool("incompatible_shape_error", true) && a.shape()?.broadcast(&b.shape()?).is_err() {
         return one(Tensor::from(Array::scalar(call.node.op == "NotEqual")));
     }
+    if a.dtype()? == DType::Str {
+        let same = equal_texts(&a, &b)?;
+        return one(if call.node.op == "NotEqual" { same.logical_not() } else { same });
+    }
     one(f(&a, b))
+}
+
+/// Whether strings are equal; of those that are not known, to one that is.
+fn equal_texts(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    if a.is_traced() != b.is_traced() {
+        let (traced, known) = if a.is_traced() { (a, b) } else { (b, a) };
+        if known.shape()?.elements() == 1 {
+            let bools =
+                |b: bool, shape: &[usize]| Ok::<_, Error>(Tensor::from(Array::full(DType::Bool, shape, f64::from(b))?));
+            return Ok(LookupTable::new(&known.reshape([1]), &bools(true, &[1])?, &bools(false, &[])?)?.lookup(traced));
+        }
+    }
+    let shape = a.shape()?.broadcast(&b.shape()?)?;
+    let (a, b) = (a.broadcast_to(&shape).array()?, b.broadcast_to(&shape).array()?);
+    let same: Vec<bool> = a.strings()?.iter().zip(b.strings()?).map(|(a, b)| a == b).collect();
+    Ok(Array::from_vec(same, shape)?.into())
 }
 
 fn cast(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {

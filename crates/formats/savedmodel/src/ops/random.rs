@@ -20,6 +20,8 @@ pub(super) static OPS: Family = &[
     ("RandomUniform", |c| uniform(c, key(c)?)),
     ("RandomUniformInt", |c| integers(c, 0, c.int(1)?, c.int(2)?, key(c)?)),
     ("StatelessMultinomial", |c| categorical(c, seed(c, 2)?)),
+    ("StatelessRandomGammaV2", |c| gamma(c, seed(c, 1)?, 2)),
+    ("StatelessRandomGammaV3", |c| gamma(c, seed(c, 1)?, 4)),
     ("StatelessRandomGetAlg", |_| one(Array::scalar(1_i32).into())),
     ("StatelessRandomGetKeyCounter", |c| key_counter(c)),
     ("StatelessRandomGetKeyCounterAlg", |c| {
@@ -80,6 +82,12 @@ fn normal(call: &Call<'_, '_>, key: Tensor) -> Result<Vec<Value>> {
 
 fn truncated(call: &Call<'_, '_>, key: Tensor) -> Result<Vec<Value>> {
     one(random::truncated_normal(call.sizes(0)?, 0.0, 1.0, call.attr_dtype_or("dtype", DType::F32)?, key))
+}
+
+/// Of the whole shape, which ends in that of alpha.
+fn gamma(call: &Call<'_, '_>, key: Tensor, alpha: usize) -> Result<Vec<Value>> {
+    let alpha = call.x(alpha)?;
+    one(random::gamma(call.sizes(0)?, &alpha, alpha.dtype()?, key))
 }
 
 fn integers(call: &Call<'_, '_>, shape: usize, low: i64, high: i64, key: Tensor) -> Result<Vec<Value>> {
