@@ -45,7 +45,13 @@ pub(super) fn restore(model: &dyn Model, compiled: &Compiled, legacy: &Legacy, g
     let is_alternating =
         legacy.optimizer.iter().any(|(name, _)| name.split('/').nth(1).is_some_and(|part| part == "m" || part == "v"));
     let of_slots = &saved[saved.len().min(usize::from(steps.is_some()))..];
-    let Some(found) = arranged(of_slots, &groups, count, is_alternating) else { return Ok(()) };
+    // What Cornet writes for Keras 2 has names and order of Keras 3.
+    let is_of_today = legacy.optimizer.first().is_some_and(|(name, _)| name.ends_with("/iteration"));
+    let found = match is_of_today && of_slots.len() == slots.len() {
+        true => Some(of_slots.to_vec()),
+        false => arranged(of_slots, &groups, count, is_alternating),
+    };
+    let Some(found) = found else { return Ok(()) };
     if slots.iter().zip(&found).any(|(slot, array)| slot.shape() != array.shape()) {
         return Ok(());
     }

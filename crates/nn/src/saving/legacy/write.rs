@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use cornet_error::Result;
+use cornet_error::{Result, err};
 use cornet_format_keras::{KerasFile, Legacy, LegacyLayer, Metadata, WeightStore, write_legacy};
 use cornet_ops::Variable;
 use cornet_tensor::Array;
 use serde_json::{Map, Value, json};
 
 use super::weights::in_older_order;
+use crate::activations::OLDER_HARD_SIGMOID;
 use crate::layers::{Adapter, Layer, operation};
 use crate::models::Model;
 use crate::saving::file::model_to_json;
@@ -36,6 +37,26 @@ const WORDS_OF_KERAS_2: &[(&str, &str, &str)] = &[("LeakyReLU", "negative_slope"
 
 /// The inputs that a layer takes one by one, after the first: Keras 2 writes them by name.
 const INPUT_NAMES: &[(&str, &[&str])] = &[("MultiHeadAttention", &["value", "key"])];
+
+/// The version of Keras 2 whose files these are.
+const KERAS_2_VERSION: &str = "2.21.0";
+
+/// Fails for an activation that Keras 2 has under the same name and computes otherwise.
+fn check_activations(config: &Value) -> Result<()> {
+    match config {
+        Value::Object(map) => {
+            map.iter().try_for_each(|(key, value)| match key.ends_with("activation") && value == "hard_sigmoid" {
+                true => {
+                    Err(err!(Unsupported, "{key}: hard_sigmoid of Keras 3 is another function than that of Keras 2")
+                        .help("save the model for Keras 3"))
+                }
+                false => check_activations(value),
+            })
+        }
+        Value::Array(list) => list.iter().try_for_each(check_activations),
+        _ => Ok(()),
+    }
+}
 
 /// For whom a `.h5` file is written.
 #[derive(Clone, Debug, Default)]
@@ -91,7 +112,11 @@ pub fn save_h5(model: &dyn Model, path: &Path, options: &H5Options) -> Result<()
         }
         legacy.optimizer = named(&variables)?;
     }
-    let metadata = Metadata { date_saved: String::new(), ..Metadata::now() };
+    let mut metadata = Metadata { date_saved: String::new(), ..Metadata::now() };
+    if options.for_keras_2 {
+        metadata.keras_version = KERAS_2_VERSION.into();
+        check_activations(&object["config"])?;
+    }
     let (weights, assets) = (WeightStore::default(), Default::default());
     write_legacy(path, &KerasFile { metadata, config, weights, assets, legacy: Some(legacy) })
 }
@@ -176,7 +201,9 @@ impl Writer {
             if is_new {
                 continue;
             }
+            let is_older_function = || value["config"] == OLDER_HARD_SIGMOID && value["class_name"] == "function";
             let value = match (key.as_str(), value) {
+                (_, Value::Object(_)) if self.for_keras_2 && is_older_function() => "hard_sigmoid".into(),
                 ("layers", Value::Array(layers)) if layers.iter().all(|layer| layer["class_name"].is_string()) => {
                     layers.iter().map(|layer| self.layer(layer)).collect()
                 }
