@@ -63,7 +63,11 @@ fn confined() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ("cornet-format-keras", with(&["cornet-archive", "cornet-hdf5", "cornet-tensor"]), "files know no op or layer"),
         ("cornet-format-safetensors", with(&["cornet-archive", "cornet-tensor"]), "files know no op or layer"),
         ("cornet-data", with(&["cornet-archive", "cornet-hdf5", "cornet-tensor"]), "datasets are arrays"),
-        ("cornet-serve", with(&["cornet-program", "cornet-tensor"]), "served models are programs, whatever format or protocol"),
+        (
+            "cornet-serve",
+            with(&["cornet-program", "cornet-tensor"]),
+            "served models are programs, whatever format or protocol",
+        ),
         ("xtask", with(&[]), "checks must build when the rest does not"),
     ]
 }
