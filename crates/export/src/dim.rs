@@ -46,7 +46,7 @@ impl Samples {
         for t in 0..1usize << symbols {
             // The difference over the symbols in t, by the steps of each of them.
             let subsets = (0..=t).filter(|u| u & !t == 0);
-            let sign = |u: usize| if (t ^ u).count_ones() % 2 == 0 { 1 } else { -1 };
+            let sign = |u: usize| if (t ^ u).count_ones().is_multiple_of(2) { 1 } else { -1 };
             let difference: i128 = subsets.clone().map(|u| sign(u) * i128::from(values[u])).sum();
             let in_t = |s: &usize| t >> s & 1 == 1;
             let step: i128 = (0..symbols).filter(in_t).map(|s| i128::from(self.high[s] - self.low[s])).product();

@@ -105,7 +105,7 @@ fn squeezenet_sees_what_it_sees_in_keras() {
     let x = fire(&fire(&x, 16, 64), 16, 64).then(MaxPooling2D::new(3).strides(2));
     let x = fire(&fire(&x, 32, 128), 32, 128).then(MaxPooling2D::new(3).strides(2));
     let x = fire(&fire(&fire(&fire(&x, 48, 192), 48, 192), 64, 256), 64, 256);
-    let model = Functional::new(&input, &x.then(GlobalAveragePooling2D::new())).unwrap();
+    let model = Functional::new(&input, x.then(GlobalAveragePooling2D::new())).unwrap();
     model.load_weights(weights).unwrap();
     let values = (0..96 * 96 * 3).map(|i| (i * 37 % 251 - 125) as f32).collect();
     let y = model.predict(&Array::from_vec(values, [1, 96, 96, 3]).unwrap()).unwrap().to_vec::<f32>().unwrap();

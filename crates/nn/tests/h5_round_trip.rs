@@ -44,7 +44,7 @@ fn older(version: &str, config: Value, layers: &[(&str, Vec<(&str, Array)>)]) ->
 #[test]
 fn a_model_saved_as_h5_goes_on_where_it_was() {
     let inner_input = Input::new([3]).symbol();
-    let inner = Functional::new(&inner_input, &Dense::new(2).activation("tanh").on(&inner_input)).unwrap();
+    let inner = Functional::new(&inner_input, Dense::new(2).activation("tanh").on(&inner_input)).unwrap();
     let x = Input::new([4, 3]).symbol();
     let h = x.then(Bidirectional::new(LSTM::new(2).return_sequences(true))).then(TimeDistributed::new(Dense::new(3)));
     let h = h.then(GRU::new(3)).then(BatchNormalization::new());

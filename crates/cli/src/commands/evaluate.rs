@@ -90,7 +90,7 @@ impl Evaluate {
             }
             (None, Some(program)) => {
                 let signature = program.signature(self.signature.as_deref())?;
-                let outputs = cornet_files::run(&*program, signature, &[x.clone()], Some(batch_size))?;
+                let outputs = cornet_files::run(&*program, signature, std::slice::from_ref(&x), Some(batch_size))?;
                 (scores(&outputs, &y)?, outputs)
             }
             (None, None) => return Err(err!(Internal, "evaluate: no model")),

@@ -314,12 +314,12 @@ impl Walk {
     fn attributes(&self, messages: &[Message]) -> Result<BTreeMap<String, Attribute>> {
         let mut attributes = BTreeMap::new();
         for message in messages {
-            if message.kind == kind::ATTRIBUTE_INFO {
-                if let Some((heap, tree)) = dense::places(&self.input, &message.body, 2)? {
-                    for body in dense::objects(&self.input, heap, tree, dense::record::ATTRIBUTE)? {
-                        let (name, value) = attribute::parse(&self.input, &body)?;
-                        attributes.insert(name, value);
-                    }
+            if message.kind == kind::ATTRIBUTE_INFO
+                && let Some((heap, tree)) = dense::places(&self.input, &message.body, 2)?
+            {
+                for body in dense::objects(&self.input, heap, tree, dense::record::ATTRIBUTE)? {
+                    let (name, value) = attribute::parse(&self.input, &body)?;
+                    attributes.insert(name, value);
                 }
             }
             if message.kind == kind::ATTRIBUTE && !message.is_shared {

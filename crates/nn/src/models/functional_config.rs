@@ -48,10 +48,10 @@ pub(super) fn write(model: &Functional) -> Map<String, Value> {
 fn count_from_one(ends: &mut Value, is_functional: &dyn Fn(&str) -> bool) {
     match ends {
         Value::Array(parts) if parts.len() == 3 && parts[0].is_string() => {
-            if let (Some(name), Some(call)) = (parts[0].as_str(), parts[1].as_u64()) {
-                if is_functional(name) {
-                    parts[1] = (call + 1).into();
-                }
+            if let (Some(name), Some(call)) = (parts[0].as_str(), parts[1].as_u64())
+                && is_functional(name)
+            {
+                parts[1] = (call + 1).into();
             }
         }
         Value::Array(list) => list.iter_mut().for_each(|inner| count_from_one(inner, is_functional)),

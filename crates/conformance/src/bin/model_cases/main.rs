@@ -230,7 +230,7 @@ fn returns_sequences(layer: &dyn Layer) -> bool {
 fn randomize(r: &mut Random, model: &BoxedModel) -> Result<()> {
     for weight in model.weights() {
         // What Normalization has learned is not read again before the model is saved.
-        if !weight.variable.dtype().is_float() || ["mean", "variance"].contains(&&*weight.name) {
+        if !weight.variable.dtype().is_float() || ["mean", "variance"].contains(&weight.name) {
             continue;
         }
         let positive = weight.name.contains("variance");

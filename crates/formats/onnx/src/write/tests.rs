@@ -36,7 +36,7 @@ fn there_and_back(features: usize, f: impl Fn(&[Tensor]) -> Result<Vec<Tensor>>)
 fn products_and_shapes() {
     let w = Variable::new("w", Tensor::of([[0.5_f32, -1.0], [2.0, 0.25], [1.0, 1.0]])).unwrap();
     there_and_back(3, |x| {
-        let y = x[0].matmul(&w.read()).softmax(-1);
+        let y = x[0].matmul(w.read()).softmax(-1);
         let rows = x[0].shape()?[0];
         Ok(vec![y.clone(), y.reshape([rows * 2]).expand_dims(&[0]), x[0].mean(&[0], true)])
     });

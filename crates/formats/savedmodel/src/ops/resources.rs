@@ -217,7 +217,7 @@ fn column(lines: &[&[u8]], which: i64, delimiter: u8, dtype: DType) -> Result<Ar
     if dtype == DType::Str {
         return Array::from_strings(parts, [n]);
     }
-    Ok(Tensor::from(Array::from_strings(parts, [n])?).string_to_number(dtype).array()?)
+    Tensor::from(Array::from_strings(parts, [n])?).string_to_number(dtype).array()
 }
 
 /// The dtypes of a list of types.

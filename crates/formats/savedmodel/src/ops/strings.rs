@@ -12,7 +12,7 @@ use crate::value::{Value, not_traced};
 
 pub(super) static OPS: Family = &[
     ("AsString", as_string),
-    ("DecodeBase64", |c| each(c, |s| decode_base64(s))),
+    ("DecodeBase64", |c| each(c, decode_base64)),
     ("DecodeRaw", decode_raw),
     ("EncodeBase64", |c| {
         let pad = c.attr_bool("pad", false);

@@ -12,7 +12,7 @@ use super::write;
 
 fn function(w: &Variable) -> OpenFunction {
     let spec = TensorSpec::new("x", DType::F32, Some(vec![None, Some(2)]));
-    open("f", &[spec], &["y"], &Options::default(), |x| Ok(vec![x[0].matmul(&w.read())])).unwrap()
+    open("f", &[spec], &["y"], &Options::default(), |x| Ok(vec![x[0].matmul(w.read())])).unwrap()
 }
 
 #[test]

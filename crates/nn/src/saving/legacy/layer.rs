@@ -116,7 +116,7 @@ fn is_dropped(class: &str, key: &str) -> bool {
 }
 
 /// Arguments that dropped without effect, but for this value, would change what comes out.
-const REFUSED: &[(&str, &str)] = &[("time_major", "true")];
+const REFUSED: &[(&str, bool)] = &[("time_major", true)];
 
 fn is_recurrent(class: &str) -> bool {
     ["LSTM", "GRU", "SimpleRNN"].contains(&class.trim_end_matches("Cell"))
@@ -150,7 +150,7 @@ impl Translator {
             _ => {}
         }
         for (key, value) in REFUSED {
-            if config.get(*key).is_some_and(|found| found.to_string() == *value) {
+            if config.get(*key).is_some_and(|found| found == value) {
                 return refuse(&format!("{key} = {value} is an argument"), "transpose batch and time around the layer");
             }
         }
@@ -324,10 +324,10 @@ fn batch_normalization(config: &mut Map<String, Value>) -> Result<()> {
                 .help("mode 1 normalizes each sample: that is LayerNormalization today"));
         }
     }
-    if let Some(Value::Array(axes)) = config.get("axis") {
-        if let [axis] = &axes[..] {
-            config.insert("axis".into(), axis.clone());
-        }
+    if let Some(Value::Array(axes)) = config.get("axis")
+        && let [axis] = &axes[..]
+    {
+        config.insert("axis".into(), axis.clone());
     }
     config.remove("adjustment");
     Ok(())

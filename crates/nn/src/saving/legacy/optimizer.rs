@@ -78,7 +78,7 @@ fn arranged<'a>(saved: &[&'a Array], groups: &[usize], weights: usize, is_altern
     if weights == 0 || kinds == 0 {
         return (kinds == 0).then(Vec::new);
     }
-    let stored = if saved.len() % weights == 0 { saved.len() / weights } else { 0 };
+    let stored = if saved.len().is_multiple_of(weights) { saved.len() / weights } else { 0 };
     if stored < kinds {
         return None;
     }

@@ -131,10 +131,10 @@ fn weights(layer: &dyn Layer) -> Result<Vec<(String, Array)>> {
 
 /// What low-rank factors add becomes part of the kernel, as in Keras.
 fn merge_adapters(layer: &dyn Layer, variables: &[Variable], found: &mut [(String, Array)]) -> Result<()> {
-    if let (Some(adapter), Some(kernel)) = (layer.base().adapter(), layer.base().weights().get(Adapter::PLACE)) {
-        if let Some(at) = variables.iter().position(|variable| variable.id() == kernel.variable.id()) {
-            found[at].1 = adapter.merged(&kernel.variable).array()?.cast(kernel.variable.dtype())?;
-        }
+    if let (Some(adapter), Some(kernel)) = (layer.base().adapter(), layer.base().weights().get(Adapter::PLACE))
+        && let Some(at) = variables.iter().position(|variable| variable.id() == kernel.variable.id())
+    {
+        found[at].1 = adapter.merged(&kernel.variable).array()?.cast(kernel.variable.dtype())?;
     }
     layer.parts().iter().try_for_each(|(_, part)| merge_adapters(&**part, variables, found))
 }
@@ -345,10 +345,12 @@ impl Writer {
 /// Keras 2 counts the calls of every model from 1; those of functional ones are written so already.
 fn count_from_one(ends: &mut Value, sequential: &HashSet<String>) {
     match ends {
-        Value::Array(parts) if parts.len() == 3 && parts[0].is_string() => {
-            if parts[0].as_str().is_some_and(|name| sequential.contains(name)) {
-                parts[1] = parts[1].as_u64().map_or(Value::Null, |call| (call + 1).into());
-            }
+        Value::Array(parts)
+            if parts.len() == 3
+                && parts[0].is_string()
+                && parts[0].as_str().is_some_and(|name| sequential.contains(name)) =>
+        {
+            parts[1] = parts[1].as_u64().map_or(Value::Null, |call| (call + 1).into());
         }
         Value::Array(list) => list.iter_mut().for_each(|inner| count_from_one(inner, sequential)),
         Value::Object(map) => map.values_mut().for_each(|inner| count_from_one(inner, sequential)),
