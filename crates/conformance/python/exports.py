@@ -124,7 +124,7 @@ def main():
             case = {"id": f"model {number}", "file": f"{at}.keras", "onnx": f"{at}.onnx", "tf_saved_model": at}
             case = {key: value for key, value in case.items() if key in ("id", "file", *formats)}
             folder.cases.append(case | {"batches": [[folder.array(x) for x in batch] for batch in batches]})
-            made[f"model {number}"] = name, [i.name for i in model.inputs], batches, at, model
+            made[f"model {number}"] = name, [i._keras_history.operation.name for i in model.inputs], batches, at, model
         prepared = time.time() - start
         facts, arrays = folder.run(arguments.program)
         failures = 0

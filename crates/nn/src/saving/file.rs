@@ -246,7 +246,9 @@ fn model_of(file: &KerasFile, options: &LoadOptions) -> Result<BoxedModel> {
         restore(&model, "", &file.weights)?;
     }
     check_values(&model)?;
-    if let (Some(compiled), Some(saved)) = (model.trainer().compiled(), file.weights.get("optimizer")) {
+    // Where the file names no optimizer, the default stands in for one of the program that saved it: it begins anew.
+    let named = !file.config["compile_config"]["optimizer"].is_null();
+    if let (true, Some(compiled), Some(saved)) = (named, model.trainer().compiled(), file.weights.get("optimizer")) {
         restore_optimizer(&model, &compiled, saved)?;
     }
     Ok(model)

@@ -190,6 +190,7 @@ static RULES: &[(&str, Rule)] = &[
     ("softmax", Of(|e, n| nn::softmax(e, n, "Softmax"))),
     ("softmax_cross_entropy", No(TRAINING)),
     ("softmax_cross_entropy_gradient", No(TRAINING)),
+    ("softmax_gradient", No(TRAINING)),
     ("softplus", Unary("Softplus", Single)),
     ("solve", No(FACTORS)),
     ("solve_triangular", No(FACTORS)),

@@ -186,6 +186,7 @@ static RULES: &[(&str, Rule)] = &[
     ("softmax", Of(|e, n| nn::softmax(e, n, "Softmax", "softmax"))),
     ("softmax_cross_entropy", No(TRAINING)),
     ("softmax_cross_entropy_gradient", No(TRAINING)),
+    ("softmax_gradient", No(TRAINING)),
     ("softplus", Of(|e, n| pointwise::unary(e, n, "Softplus", Floats, "activations"))),
     ("solve", No(FACTORS)),
     ("solve_triangular", No(FACTORS)),

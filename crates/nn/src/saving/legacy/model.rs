@@ -143,13 +143,14 @@ struct Offsets {
 impl Offsets {
     fn of(layers: &[Value], config: &Value) -> Self {
         let mut calls: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        let (mut functional, mut is_older) = (Vec::new(), false);
+        let (mut functional, mut is_older, mut is_of_today) = (Vec::new(), false, false);
         for layer in layers {
             let class = layer["class_name"].as_str().unwrap_or_default();
             let is_functional = FUNCTIONAL.contains(&class);
             let Some(name) = layer["name"].as_str().or_else(|| layer["config"]["name"].as_str()) else { continue };
             let nodes = layer["inbound_nodes"].as_array().map_or(&[][..], Vec::as_slice);
             is_older |= nodes.iter().any(|node| !is_call_of_today(node));
+            is_of_today |= nodes.iter().any(is_call_of_today);
             if is_functional || class == "Sequential" {
                 calls.insert(name.to_owned(), (nodes.len() as u64, u64::from(is_functional)));
             }
@@ -157,6 +158,8 @@ impl Offsets {
                 functional.push(name.to_owned());
             }
         }
+        // A file that has calls of both kinds counts as today.
+        let is_older = is_older && !is_of_today;
         let mut found: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         let mut see = |name: &str, call: u64| {
             let bounds = found.entry(name.to_owned()).or_insert((call, call));
