@@ -563,28 +563,6 @@ def v1_counter(path, rng):
 
 
 @builds
-def v1_table(path, rng):
-    file = path + ".txt"
-    with open(file, "w") as out:
-        out.write("red\ngreen\nblue\n")
-
-    def build():
-        x = v1.placeholder(tf.string, [None], "x")
-        table = tf.lookup.StaticHashTable(tf.lookup.TextFileInitializer(
-            file, tf.string, tf.lookup.TextFileIndex.WHOLE_LINE, tf.int64, tf.lookup.TextFileIndex.LINE_NUMBER), -1)
-        return {"x": x}, {"y": table.lookup(x)}
-    with tf.Graph().as_default(), v1.Session() as s:
-        takes, gives = build()
-        s.run(v1.tables_initializer())
-        builder = v1.saved_model.Builder(path)
-        signature = v1.saved_model.predict_signature_def(takes, gives)
-        builder.add_meta_graph_and_variables(s, ["serve"], {"serving_default": signature}, main_op=v1.tables_initializer(),
-                                             assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS))
-        builder.save()
-    return [("serving_default", {"x": np.array(["blue", "pink"], object)})]
-
-
-@builds
 def v1_recurrent(path, rng):
     def build():
         x = v1.placeholder(tf.float32, [None, 12, 3], "x")

@@ -28,6 +28,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tf_keras
+from keras.src.legacy.saving import legacy_h5_format
 
 import _samples
 from _exchange import Folder, deviation
@@ -153,12 +154,27 @@ class Made:
         cases.cases.append(case)
 
 
+def with_built_optimizer(model, path):
+    """Builds the optimizer for the model's variables and gives it the file's state. Keras 3.15.1 builds the optimizer of a
+    model from `.h5` for no variable, and so refuses to train one that it has saved itself."""
+    with h5py.File(path) as file:
+        if "optimizer_weights" not in file:
+            return
+        state = [np.array(values) for values in legacy_h5_format.load_optimizer_weights_from_hdf5_group(file)]
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    optimizer.build(model.trainable_variables)
+    optimizer.set_weights(state)
+    model.optimizer = optimizer
+
+
 def check(report, key, library, path, inputs, targets, outputs, losses):
     """What a program gives for a file that Cornet saved."""
     try:
         model = library.models.load_model(path)
         report(key, "opens what Cornet saved", differs(call(model, inputs), outputs))
         if losses and not is_random(model):
+            if library is keras and path.endswith(".h5"):
+                with_built_optimizer(model, path)
             report(key, "goes on training", compare_losses(train(model, inputs, targets), losses))
     except Exception as error:
         report(key, "opens what Cornet saved", (f"{type(error).__name__}: {str(error).strip()[:300]}", 0.0))

@@ -180,9 +180,20 @@ fn to_tensor(call: &mut Call<'_, '_>) -> Result<Vec<Value>> {
     }
     let (from, at): (Vec<i64>, Vec<Vec<i64>>) =
         places.into_iter().enumerate().filter_map(|(i, p)| Some((i as i64, p?))).unzip();
-    let base = default.cast(values.dtype()?).broadcast_to(to);
+    let base = default.cast(values.dtype()?).broadcast_to(&to);
     if from.is_empty() {
         return one(base);
+    }
+    if values.dtype()? == DType::Str {
+        // Strings are not scattered but taken: the default's place is 0, that of a value one more than its own.
+        let mut cells = vec![0_i64; to[..lead].iter().product()];
+        for (value, place) in from.iter().zip(&at) {
+            let cell = place.iter().zip(&to).fold(0, |cell, (&at, &size)| cell * size + at as usize);
+            *cells.get_mut(cell).ok_or_else(|| err!(Corrupt, "ragged: a place beyond {to:?}"))? = value + 1;
+        }
+        let row: Vec<usize> = [1].into_iter().chain(to[lead..].iter().copied()).collect();
+        let rows = Tensor::concat(&[&default.broadcast_to(row), values], 0);
+        return one(rows.take(&Array::from_vec(cells, &to[..lead])?.into(), 0));
     }
     let at = Array::from_vec(at.concat(), [from.len(), lead])?;
     one(base.scatter_nd(&at.into(), &values.take(&vector(from)?, 0), ScatterMode::Update))
