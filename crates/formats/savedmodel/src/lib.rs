@@ -9,7 +9,7 @@
 //! * `graph`: nodes with their edges resolved. `interpret`, `control`: running them; branches and loops.
 //! * `value`, `state`: what flows along edges, and what stays.
 //! * `ops`: what each op computes, by family; one table leads from names to functions.
-//! * [`write`]: SavedModels of functions traced here.
+//! * [`mod@write`]: SavedModels of functions traced here.
 //!
 //! # Source
 //! TensorFlow's `saved_model.proto`, `meta_graph.proto`, `graph.proto`, `function.proto`, `saved_object_graph.proto` and

@@ -285,7 +285,7 @@ pub fn load_weights(model: &dyn Model, path: &Path) -> Result<()> {
 /// The same with options; says which weights were left out.
 ///
 /// # Errors
-/// As [`load_weights`]; `invalid_argument` for weights by name from a file that has them by path.
+/// As [`Model::load_weights`]; `invalid_argument` for weights by name from a file that has them by path.
 pub fn load_weights_with(model: &dyn Model, path: &Path, options: &WeightOptions) -> Result<Vec<String>> {
     model.check_built()?;
     let place = |e: Error| e.within(path.display().to_string());
